@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is the release this tree is; the linker may set it to another.
+var version = "0.1.0-dev"
+
+func newVersionCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of hull",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintf(a.Stdout, "hull %s (%s, %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			if info, ok := debug.ReadBuildInfo(); ok {
+				for _, s := range info.Settings {
+					if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+						fmt.Fprintf(a.Stdout, ", commit %s", s.Value[:12])
+					}
+				}
+			}
+			fmt.Fprintln(a.Stdout, ")")
+			return nil
+		},
+	}
+}
