@@ -16,3 +16,12 @@ type Line interface {
 	// interrupt, and a second edge would be an interrupt the guest never had.
 	Restore(level bool)
 }
+
+// Unconnected is a line that leads nowhere.
+func Unconnected() Line { return unconnected{} }
+
+type unconnected struct{}
+
+func (unconnected) Set(bool) {}
+
+func (unconnected) Restore(bool) {}
