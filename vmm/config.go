@@ -1,0 +1,57 @@
+package vmm
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/hullvm/hull/configs"
+)
+
+// Config is all that a machine is built from: its description, and the files
+// and streams of the outside world, already open.
+type Config struct {
+	// Machine describes the hardware. It must have passed configs.Load or
+	// configs.Parse.
+	Machine *configs.Machine
+
+	// Kernel is what the machine boots; Initrd may be the zero Image.
+	Kernel Image
+	Initrd Image
+
+	// Cmdline is the kernel's whole command line.
+	Cmdline string
+
+	// Console takes what the guest sends to COM1; nil throws it away. Writes
+	// come from one goroutine. A writer that fails is not used again.
+	Console io.Writer
+
+	// KVM is the path of the KVM device; empty means /dev/kvm.
+	KVM string
+
+	// AllowSlowKVM lets the machine run on a KVM that emulates kernel code
+	// instruction by instruction (ErrSlowKVM).
+	AllowSlowKVM bool
+
+	// Started is when the timeline begins: the monitor's own start where the
+	// caller knows it. The zero time means New.
+	Started time.Time
+
+	// Log takes the monitor's messages; nil throws them away. What a guest can
+	// cause to be logged is limited in rate.
+	Log *slog.Logger
+}
+
+// Image is an open file that is loaded into guest memory.
+type Image struct {
+	Name string // for messages
+	File io.ReaderAt
+	Size int64 // bytes
+}
+
+func (c *Config) log() *slog.Logger {
+	if c.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Log
+}

@@ -1,0 +1,155 @@
+package vmm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hullvm/hull/kvm"
+)
+
+// stopDeadline bounds every wait for a part of the machine: a part that has not
+// answered by then is named in the error. It is generous because a host may be
+// slow, and never met by one that works.
+const stopDeadline = 30 * time.Second
+
+// request is a typed wish for the driver; it is answered exactly once.
+type request struct {
+	kind  requestKind
+	reply chan<- error // capacity 1
+}
+
+type requestKind int
+
+const (
+	requestPause requestKind = iota
+	requestResume
+)
+
+// State is where a machine stands.
+type State int
+
+// The states of a running driver; see the package's diagram.
+const (
+	Running State = iota
+	Paused
+)
+
+// Pause holds every vCPU outside the guest. A paused machine that is paused
+// again stays paused. It returns ErrNotRunning where the machine is not started
+// or has ended.
+func (m *Machine) Pause(ctx context.Context) error { return m.ask(ctx, requestPause) }
+
+// Resume lets the vCPUs of a paused machine go on.
+func (m *Machine) Resume(ctx context.Context) error { return m.ask(ctx, requestResume) }
+
+func (m *Machine) ask(ctx context.Context, kind requestKind) error {
+	if !m.started.Load() {
+		return ErrNotRunning
+	}
+	reply := make(chan error, 1)
+	select {
+	case m.requests <- request{kind: kind, reply: reply}:
+	case <-m.exited:
+		return ErrNotRunning
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-reply:
+		return err
+	case <-m.exited:
+		return ErrNotRunning
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drive is the goroutine that owns the lifecycle.
+func (m *Machine) drive() {
+	state := Running
+	m.everyVCPU(nil, toRunning)
+	for {
+		select {
+		case e := <-m.endWith:
+			m.exit = m.stop(e)
+			close(m.exited)
+			return
+		case r := <-m.requests:
+			next, err := m.move(state, r.kind)
+			state = next
+			r.reply <- err
+		}
+	}
+}
+
+// move takes the machine from state by a request; the table of legal moves.
+func (m *Machine) move(state State, kind requestKind) (State, error) {
+	switch {
+	case kind == requestPause && state == Running:
+		if err := m.everyVCPU(nil, toHeld); err != nil {
+			return state, errors.Join(err, m.everyVCPU(nil, toRunning))
+		}
+		return Paused, nil
+	case kind == requestResume && state == Paused:
+		// kvm-clock stood still for the guest's watchdogs only if they are told.
+		if err := m.everyVCPU(pausedClock, toRunning); err != nil {
+			return state, err
+		}
+		return Running, nil
+	default:
+		return state, nil // already there
+	}
+}
+
+// pausedClock tells the guest, through kvm-clock, that it was stopped. A guest
+// that has no kvm-clock has nothing to be told.
+func pausedClock(fd *kvm.VCPU) error {
+	if err := fd.KVMClockCtrl(); err != nil && !errors.Is(err, kvm.ErrInvalid) {
+		return err
+	}
+	return nil
+}
+
+// everyVCPU asks all vCPUs at the same time, and joins their errors.
+func (m *Machine) everyVCPU(do func(*kvm.VCPU) error, next func(vcpuState) vcpuState) error {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), stopDeadline,
+		fmt.Errorf("no answer within %v", stopDeadline))
+	defer cancel()
+	replies := make(chan error, len(m.vcpus))
+	for _, v := range m.vcpus {
+		go func() { replies <- v.ask(ctx, do, next) }()
+	}
+	var errs []error
+	for range m.vcpus {
+		errs = append(errs, <-replies)
+	}
+	return errors.Join(errs...)
+}
+
+// stop ends every thread of the machine: vCPUs first, so that no device is
+// touched any more, then the devices' own goroutines. A part that does not stop
+// turns the exit into an internal error that names it.
+func (m *Machine) stop(e Exit) Exit {
+	var errs []error
+	if err := m.everyVCPU(nil, toFinished); err != nil {
+		errs = append(errs, err)
+	}
+	deadline := time.After(stopDeadline)
+	for _, v := range m.vcpus {
+		select {
+		case <-v.done:
+		case <-deadline:
+			errs = append(errs, fmt.Errorf("vCPU %d: did not stop within %v", v.index, stopDeadline))
+		}
+	}
+	if err := m.platform.drain(stopDeadline); err != nil {
+		errs = append(errs, err)
+	}
+	e.Status = m.platform.status()
+	if err := errors.Join(errs...); err != nil {
+		return Exit{Reason: InternalError, Status: e.Status, Err: errors.Join(e.Err, err)}
+	}
+	return e
+}

@@ -1,0 +1,170 @@
+package vmm
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/hullvm/hull/boot"
+	"github.com/hullvm/hull/boot/acpi"
+	"github.com/hullvm/hull/devices"
+	"github.com/hullvm/hull/devices/acpipm"
+	"github.com/hullvm/hull/devices/debugport"
+	"github.com/hullvm/hull/devices/gueststatus"
+	"github.com/hullvm/hull/devices/i8042"
+	"github.com/hullvm/hull/devices/pvpanic"
+	"github.com/hullvm/hull/devices/rtc"
+	"github.com/hullvm/hull/devices/uart"
+	"github.com/hullvm/hull/mem"
+)
+
+// Where the platform's devices are and which ISA interrupt each raises. The
+// power-management block is where acpi.DefaultPower says.
+const (
+	com1Base = 0x3f8
+	com1Size = 8
+	com1IRQ  = 4
+
+	rtcBase = 0x70
+	rtcSize = 2
+	rtcIRQ  = 8
+
+	pvpanicBase = 0x505
+	pvpanicSize = 1
+)
+
+// platform is the devices that every machine has, and the buses they stand on.
+type platform struct {
+	ports, mmio *devices.Bus
+
+	uart *uart.UART
+	pm   *acpipm.PM
+	all  []devices.Device
+
+	guestStatus atomic.Pointer[GuestStatus]
+}
+
+// addPlatform makes the devices. Nothing is running yet, so their callbacks find
+// a whole machine when they come.
+func (m *Machine) addPlatform(c *Config) error {
+	p := &platform{
+		ports: devices.NewBus("ports", devices.PortLimit, devices.WithLogger(m.log)),
+		mmio:  devices.NewBus("memory", devices.MMIOLimit, devices.WithLogger(m.log)),
+	}
+	m.platform = p
+
+	lines := make(map[string]*edgeLine)
+	for name, gsi := range map[string]uint32{"COM1": com1IRQ, "RTC": rtcIRQ} {
+		l, err := newEdgeLine(m.vm, name, gsi, m.lineFailed)
+		if err != nil {
+			return err
+		}
+		m.lines = append(m.lines, l)
+		lines[name] = l
+	}
+	power := acpi.DefaultPower
+	sci := newLevelLine(m.vm, "SCI", uint32(power.SCI), m.lineFailed)
+	m.lines = append(m.lines, sci)
+
+	output := c.Console
+	if output == nil {
+		output = io.Discard
+	}
+	clock := devices.HostClock()
+	p.uart = uart.New(uart.Config{Name: "COM1", Base: com1Base, Line: lines["COM1"], Output: output, Clock: clock})
+	below, above := ramAroundHole(m.memory)
+	p.pm = acpipm.New(acpipm.Config{
+		Line:     sci,
+		Clock:    clock,
+		PowerOff: func() { m.end(Exit{Reason: PowerOff}) },
+		Reset:    func() { m.end(Exit{Reason: Reset}) },
+	})
+	p.all = []devices.Device{
+		p.uart,
+		p.pm,
+		rtc.New(rtc.Config{Line: lines["RTC"], Clock: clock, MemoryBelow4G: below, MemoryAbove4G: above}),
+		i8042.New(i8042.Config{Reset: func() { m.end(Exit{Reason: Reset}) }}),
+		debugport.New(debugport.Config{Mark: m.bootMark}),
+		pvpanic.New(pvpanic.Config{
+			Panicked:    func() { m.end(Exit{Reason: GuestPanic}) },
+			CrashLoaded: func() { m.log.Info("guest panicked and will handle it itself") },
+			Shutdown:    func() { m.end(Exit{Reason: PowerOff}) },
+		}),
+		gueststatus.New(gueststatus.Config{Reported: func(v uint32) {
+			s := parseGuestStatus(v)
+			p.guestStatus.Store(&s)
+		}}),
+	}
+	for _, d := range p.all {
+		if err := p.ports.Add(d.Regions()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ramAroundHole is how much RAM lies below and above 4 GiB, in bytes.
+func ramAroundHole(g *mem.Guest) (below, above uint64) {
+	for _, s := range g.Slots() {
+		if s.Base < mem.HighRAM {
+			below += s.Size
+		} else {
+			above += s.Size
+		}
+	}
+	return below, above
+}
+
+// bootDevices is what the firmware tables tell the guest of the platform. The
+// i8042 is left out: it can do nothing but reset the machine, and a kernel that
+// is told of one looks for a keyboard.
+func bootDevices() []boot.Device {
+	return []boot.Device{
+		{Name: "COM1", Kind: boot.Serial, Addr: com1Base, Size: com1Size, Interrupt: com1IRQ},
+		{Name: "RTC", Kind: boot.RTC, Addr: rtcBase, Size: rtcSize, Interrupt: rtcIRQ},
+		{Name: "PEVT", Kind: boot.PVPanic, Addr: pvpanicBase, Size: pvpanicSize},
+	}
+}
+
+// lineFailed ends the machine: an interrupt that cannot be delivered is a guest
+// that waits for ever.
+func (m *Machine) lineFailed(err error) {
+	m.log.Error("interrupt not delivered", "cause", err)
+	m.end(Exit{Reason: InternalError, Err: err})
+}
+
+func (p *platform) pause() {
+	for _, d := range p.all {
+		d.Pause()
+	}
+}
+
+func (p *platform) resume() {
+	for _, d := range p.all {
+		d.Resume()
+	}
+}
+
+// drain waits until what the guest wrote has reached the outside world.
+func (p *platform) drain(deadline time.Duration) error { return p.uart.Drain(deadline) }
+
+// status is what the guest's agent reported last, nil for nothing.
+func (p *platform) status() *GuestStatus { return p.guestStatus.Load() }
+
+// close ends the devices' goroutines and timers.
+func (p *platform) close() error {
+	p.pause()
+	var errs []error
+	for _, d := range p.all {
+		if c, ok := d.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// consoleInput is a Machine as the writer behind its console's input.
+type consoleInput Machine
+
+func (c *consoleInput) Write(p []byte) (int, error) { return c.platform.uart.Write(p) }
