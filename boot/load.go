@@ -1,65 +1,74 @@
 package boot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/hullvm/hull/boot/acpi"
-	"github.com/hullvm/hull/boot/elf"
 	"github.com/hullvm/hull/mem"
 )
 
-// loader is a machine being filled.
+// Load writes everything the machine boots from into its memory, which must be
+// fresh: what Load has no bytes for it leaves untouched, and it must read as
+// zero. After an error the memory holds some of it and is of no use.
+//
+// Files are untrusted. Nothing in them makes Load write outside of RAM or hold
+// more than some kilobytes of them.
+func Load(m Machine) (Start, error) {
+	if m.Power == (acpi.Power{}) {
+		m.Power = acpi.DefaultPower
+	}
+	if size := m.Memory.Size(); size < uint64(mem.HighMemory) {
+		return Start{}, fmt.Errorf("memory: %s: want at least %s, for the tables that boot the kernel",
+			mem.FormatSize(size), mem.FormatSize(uint64(mem.HighMemory)))
+	}
+	l := &loader{Machine: m}
+	start, err := l.load()
+	if err != nil {
+		return Start{}, err
+	}
+	slices.SortFunc(l.placed, func(a, b Range) int { return cmp.Compare(a.Addr, b.Addr) })
+	start.Placed = l.placed
+	return start, nil
+}
+
+// loader is a machine that is being loaded.
 type loader struct {
 	Machine
 	placed []Range
 }
 
-// Load writes all that the machine boots from into its memory: kernel, initrd,
-// command line, tables. Memory that it does not write it does not touch.
-func Load(m Machine) (Start, error) {
-	if len(m.APICIDs) == 0 {
-		return Start{}, errors.New("boot: no processors")
-	}
-	l := &loader{Machine: m}
-	if l.Power == (acpi.Power{}) {
-		l.Power = acpi.DefaultPower
-	}
-	start, err := l.load()
-	if err != nil {
-		return Start{}, err
-	}
-	slices.SortFunc(l.placed, func(a, b Range) int {
-		switch {
-		case a.Addr < b.Addr:
-			return -1
-		case a.Addr > b.Addr:
-			return 1
-		}
-		return 0
-	})
-	start.Placed = l.placed
-	return start, nil
-}
-
+// load checks and places everything before it writes the large files.
 func (l *loader) load() (Start, error) {
-	k, err := l.loadKernel()
+	k, err := l.openKernel()
 	if err != nil {
 		return Start{}, fmt.Errorf("kernel %q: %w", l.Kernel.Name, err)
 	}
+	if err := l.writeCommandLine(k.maxCommandLine); err != nil {
+		return Start{}, fmt.Errorf("command line: %w", err)
+	}
+	if err := l.writeACPI(); err != nil {
+		return Start{}, fmt.Errorf("ACPI tables: %w", err)
+	}
 	var initrd Range
 	if l.Initrd != nil {
-		if initrd, err = l.loadInitrd(k); err != nil {
+		if initrd, err = l.placeInitrd(k); err != nil {
 			return Start{}, fmt.Errorf("initrd %q: %w", l.Initrd.Name, err)
 		}
 	}
-	if err := l.writeCommandLine(k.cmdlineSize); err != nil {
-		return Start{}, fmt.Errorf("command line: %w", err)
+	if err := k.image.Load(l.Memory); err != nil {
+		return Start{}, fmt.Errorf("kernel %q: %w", l.Kernel.Name, err)
 	}
-	if err := l.writeTables(); err != nil {
-		return Start{}, err
+	l.placed = append(l.placed, Range{Name: "kernel", Addr: k.first, Size: k.size})
+	if l.Initrd != nil {
+		if err := l.Memory.CopyFromAt(l.Initrd.Data, 0, initrd.Addr, initrd.Size); err != nil {
+			return Start{}, fmt.Errorf("initrd %q: %w", l.Initrd.Name, err)
+		}
+		l.placed = append(l.placed, initrd)
 	}
 	if k.protocol == PVH {
 		return l.startPVH(k, initrd)
@@ -67,51 +76,21 @@ func (l *loader) load() (Start, error) {
 	return l.startLinux(k, initrd)
 }
 
-// loadKernel finds out what the kernel is and loads it.
-func (l *loader) loadKernel() (*kernel, error) {
-	var head [4]byte
-	if n, err := l.Kernel.Data.ReadAt(head[:], 0); n < len(head) {
-		return nil, fmt.Errorf("neither a bzImage nor an ELF kernel: %d bytes: %w", l.Kernel.Size, err)
-	}
-	isELF := elf.Is(head[:])
-	switch l.Protocol {
-	case Auto, "":
-	case BZImage:
-		if isELF {
-			return nil, errors.New("protocol bzimage: this is an ELF file")
-		}
-	case ELF, PVH:
-		if !isELF {
-			return nil, fmt.Errorf("protocol %s: this is no ELF file: give the decompressed kernel (vmlinux)", l.Protocol)
-		}
-	default:
-		return nil, fmt.Errorf("protocol %q: there is auto, bzimage, elf and pvh", l.Protocol)
-	}
-	if isELF {
-		return l.loadELF()
-	}
-	return l.loadBZImage()
-}
-
-// writeCommandLine puts the command line, ended by a NUL, into its place. limit
-// is the kernel's own, without the NUL; 0 where it has none.
+// writeCommandLine writes the command line with a NUL behind it. limit is what
+// the kernel takes, without the NUL.
 func (l *loader) writeCommandLine(limit uint64) error {
-	room := uint64(mem.CommandLineSize - 1)
-	if limit > 0 {
-		room = min(room, limit)
-	}
 	n := uint64(len(l.CommandLine))
-	switch {
-	case n > room:
-		return fmt.Errorf("%d bytes, the kernel takes %d", n, room)
-	case strings.IndexByte(l.CommandLine, 0) >= 0:
-		return errors.New("it holds a NUL")
+	if limit = min(limit, mem.CommandLineSize-1); n > limit {
+		return fmt.Errorf("%d bytes: the kernel takes %d", n, limit)
 	}
-	return l.write("command line", append([]byte(l.CommandLine), 0), mem.CommandLine)
+	if at := strings.IndexByte(l.CommandLine, 0); at >= 0 {
+		return fmt.Errorf("a NUL at byte %d: nothing behind it would be read", at)
+	}
+	return l.write("command line", mem.CommandLine, append([]byte(l.CommandLine), 0))
 }
 
 // write puts b into memory and notes where.
-func (l *loader) write(name string, b []byte, at mem.Addr) error {
+func (l *loader) write(name string, at mem.Addr, b []byte) error {
 	if err := l.Memory.WriteAt(b, at); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -119,16 +98,26 @@ func (l *loader) write(name string, b []byte, at mem.Addr) error {
 	return nil
 }
 
-// copyIn copies n bytes at offset off of a file into memory.
-func (l *loader) copyIn(name string, f *File, off, n int64, at mem.Addr) error {
-	if err := l.Memory.CopyFromAt(f.Data, off, at, uint64(n)); err != nil {
-		return err
+// check refuses a file that cannot be one.
+func (f *File) check() error {
+	switch {
+	case f.Data == nil:
+		return errors.New("no file")
+	case f.Size <= 0:
+		return fmt.Errorf("%d bytes: the file is empty", f.Size)
 	}
-	l.placed = append(l.placed, Range{Name: name, Addr: at, Size: uint64(n)})
 	return nil
 }
 
-// lowRAM is where RAM below the device hole ends.
-func (l *loader) lowRAM() uint64 {
-	return min(l.Memory.Size(), uint64(mem.LowRAMEnd))
+// head is the first bytes of the file, at most n.
+func (f *File) head(n int64) ([]byte, error) {
+	b := make([]byte, min(n, f.Size))
+	m, err := f.Data.ReadAt(b, 0)
+	if m < len(b) {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("read %d bytes at 0: %w", len(b), err)
+	}
+	return b, nil
 }

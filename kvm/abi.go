@@ -313,14 +313,14 @@ type interrupt struct {
 }
 
 type enableCap struct {
-	cap   uint32
-	flags uint32
-	args  [4]uint64
-	_     [64]uint8
+	cap  uint32
+	_    uint32
+	args [4]uint64
+	_    [64]uint8
 }
 
 type deviceAttr struct {
-	flags uint32
+	_     uint32
 	group uint32
 	attr  uint64
 	addr  uintptr
@@ -341,15 +341,15 @@ type msrListHeader struct {
 }
 
 type routingHeader struct {
-	nr    uint32
-	flags uint32
+	nr uint32
+	_  uint32
 }
 
 // routingEntry is struct kvm_irq_routing_entry. Its union is of 32 bytes.
 type routingEntry struct {
-	gsi   uint32
-	kind  uint32
-	flags uint32
-	_     uint32
-	u     [8]uint32
+	gsi  uint32
+	kind uint32
+	_    uint32
+	_    uint32
+	u    [8]uint32
 }

@@ -83,6 +83,20 @@ func (v *VCPU) XSave() (*XSave, error) {
 // SetXSave sets the extended state (KVM_SET_XSAVE, section 4.43).
 func (v *VCPU) SetXSave(x *XSave) error { return doWith(&v.handle, "KVM_SET_XSAVE", ioSetXSave, x) }
 
+// XSave2 reads the extended state of a vCPU whose state does not fit XSave
+// (KVM_GET_XSAVE2, section 4.134). size is VM.Check(CapXSave2), in bytes.
+func (v *VCPU) XSave2(size int) ([]uint32, error) {
+	const most = 1 << 20
+	if size < 4096 || size > most {
+		return nil, v.fail("KVM_GET_XSAVE2", fmt.Errorf("state of %d bytes, 4096 to %d are", size, most))
+	}
+	_, state, _, err := list(v.fd, ioGetXSave2, struct{}{}, make([]uint32, (size+3)/4))
+	if err != nil {
+		return nil, v.fail("KVM_GET_XSAVE2", err)
+	}
+	return state, nil
+}
+
 // XCRS reads the extended control registers (KVM_GET_XCRS, section 4.44).
 func (v *VCPU) XCRS() (XCRS, error) {
 	var x XCRS
@@ -238,6 +252,13 @@ const (
 	vcpuTSCControl = 0
 	vcpuTSCOffset  = 0
 )
+
+// HasTSCOffset reports whether the offset can be read and set (Linux 5.16).
+func (v *VCPU) HasTSCOffset() bool {
+	arg := deviceAttr{group: vcpuTSCControl, attr: vcpuTSCOffset}
+	_, err := callWith(v.fd, ioHasDeviceAttr, &arg)
+	return err == nil
+}
 
 // TSCOffset is what is added to the host's time-stamp counter.
 func (v *VCPU) TSCOffset() (uint64, error) {

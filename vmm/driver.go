@@ -91,8 +91,10 @@ func (m *Machine) move(state State, kind requestKind) (State, error) {
 		if err := m.everyVCPU(nil, toHeld); err != nil {
 			return state, errors.Join(err, m.everyVCPU(nil, toRunning))
 		}
+		m.platform.pause()
 		return Paused, nil
 	case kind == requestResume && state == Paused:
+		m.platform.resume()
 		// kvm-clock stood still for the guest's watchdogs only if they are told.
 		if err := m.everyVCPU(pausedClock, toRunning); err != nil {
 			return state, err

@@ -50,9 +50,9 @@ func amlName(name nameSeg, object []byte) []byte {
 	return join([]byte{opName}, name[:], object)
 }
 
-// amlScope is Scope (path) {terms}.
-func amlScope(path namePath, terms ...[]byte) []byte {
-	return amlPackaged([]byte{opScope}, join(path.encode(), join(terms...)))
+// amlScope is Scope (name) {terms}.
+func amlScope(name nameSeg, terms ...[]byte) []byte {
+	return amlPackaged([]byte{opScope}, join(name[:], join(terms...)))
 }
 
 // amlDevice is Device (name) {terms}.

@@ -7,14 +7,6 @@ import (
 	"strings"
 )
 
-// Prefixes of name strings, section 20.2.2.
-const (
-	nameNull  = 0x00
-	nameDual  = 0x2e
-	nameMulti = 0x2f
-	nameRoot  = '\\'
-)
-
 // nameSeg is one segment of a name, padded with underscores.
 type nameSeg [4]byte
 
@@ -44,27 +36,6 @@ func parseNameSeg(s string) (nameSeg, error) {
 		seg[i] = s[i]
 	}
 	return seg, nil
-}
-
-// namePath is a name from the root on.
-type namePath []nameSeg
-
-// encode writes the path, which is of at most 255 segments.
-func (p namePath) encode() []byte {
-	out := []byte{nameRoot}
-	switch len(p) {
-	case 0:
-		return append(out, nameNull)
-	case 1:
-	case 2:
-		out = append(out, nameDual)
-	default:
-		out = append(out, nameMulti, byte(len(p)))
-	}
-	for _, s := range p {
-		out = append(out, s[:]...)
-	}
-	return out
 }
 
 // checkHardwareID accepts an EISA id, three letters and four hexadecimal

@@ -12,7 +12,7 @@ func dsdt(c *Config) []byte {
 	sleep := amlInteger(uint64(c.Power.SleepTypeS5))
 	aml := join(
 		amlName(nameS5, amlPackage(sleep, sleep, amlInteger(0), amlInteger(0))),
-		amlScope(namePath{nameSB}, devices...),
+		amlScope(nameSB, devices...),
 	)
 	return table("DSDT", dsdtRevision, aml)
 }

@@ -2,70 +2,35 @@ package pvh
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
+	"math"
 
-	"github.com/hullvm/hull/boot/elf"
+	"github.com/hullvm/hull/mem"
 )
 
+// Notes of the owner Xen, xen/include/public/elfnote.h.
 const (
-	notePhys32Entry = 18 // XEN_ELFNOTE_PHYS32_ENTRY
-	noteName        = "Xen\x00"
-	noteHeader      = 12
-
-	// maxNotes bounds the notes that are read, in bytes; kernels have some
-	// hundred.
-	maxNotes = 64 << 10
+	noteOwner       = "Xen"
+	noteGuestOS     = 6  // XEN_ELFNOTE_GUEST_OS: its name
+	notePhys32Entry = 18 // XEN_ELFNOTE_PHYS32_ENTRY: 4 or 8 bytes
 )
 
-// ErrNoEntry says that a kernel has no PVH entry.
-var ErrNoEntry = errors.New("the kernel has no PVH entry (CONFIG_PVH)")
+// IsEntry reports whether a note is that of the PVH entry.
+func IsEntry(owner string, kind uint32) bool { return owner == noteOwner && kind == notePhys32Entry }
 
-// Entry finds the 32-bit entry's physical address in an ELF file's notes.
-func Entry(r io.ReaderAt, f *elf.File) (uint32, error) {
-	for _, p := range f.Programs {
-		if p.Type != elf.Note {
-			continue
-		}
-		if p.FileSize > maxNotes {
-			return 0, fmt.Errorf("notes of %d bytes, at most %d", p.FileSize, maxNotes)
-		}
-		notes := make([]byte, p.FileSize)
-		if n, err := r.ReadAt(notes, int64(p.Offset)); n < len(notes) {
-			return 0, fmt.Errorf("notes: %w", err)
-		}
-		if entry, ok, err := find(notes); ok || err != nil {
-			return entry, err
-		}
-	}
-	return 0, ErrNoEntry
-}
+// IsGuestOS reports whether a note is that of the name of the kernel.
+func IsGuestOS(owner string, kind uint32) bool { return owner == noteOwner && kind == noteGuestOS }
 
-// find goes through notes: lengths of name and content, type, then both padded
-// to 4 bytes.
-func find(notes []byte) (entry uint32, ok bool, err error) {
-	le := binary.LittleEndian
-	for len(notes) >= noteHeader {
-		name, content, kind := uint64(le.Uint32(notes)), uint64(le.Uint32(notes[4:])), le.Uint32(notes[8:])
-		notes = notes[noteHeader:]
-		namePadded, contentPadded := (name+3)&^3, (content+3)&^3
-		if namePadded > uint64(len(notes)) || content > uint64(len(notes))-namePadded {
-			return 0, false, errors.New("a note passes the end of the notes")
+// Entry reads the physical address of the 32-bit entry from the note's content.
+func Entry(desc []byte) (mem.Addr, error) {
+	switch len(desc) {
+	case 4:
+		return mem.Addr(binary.LittleEndian.Uint32(desc)), nil
+	case 8:
+		if v := binary.LittleEndian.Uint64(desc); v <= math.MaxUint32 {
+			return mem.Addr(v), nil
 		}
-		if kind == notePhys32Entry && string(notes[:name]) == noteName {
-			value := notes[namePadded : namePadded+content]
-			switch content {
-			case 4:
-				return le.Uint32(value), true, nil
-			case 8:
-				if v := le.Uint64(value); v <= 1<<32-1 {
-					return uint32(v), true, nil
-				}
-			}
-			return 0, false, errors.New("the PVH entry's note does not hold a 32-bit address")
-		}
-		notes = notes[min(namePadded+contentPadded, uint64(len(notes))):]
+		return 0, fmt.Errorf("PVH entry: the note says %#x: want an address below 4 GiB", binary.LittleEndian.Uint64(desc))
 	}
-	return 0, false, nil
+	return 0, fmt.Errorf("PVH entry: a note of %d bytes: want 4 or 8", len(desc))
 }
