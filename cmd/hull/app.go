@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -16,6 +17,9 @@ type app struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+
+	// Started is when the process began: where a machine's timeline counts from.
+	Started time.Time
 }
 
 // exitFailure is the status of a command that could not do what it was asked,
@@ -73,6 +77,12 @@ func newRootCommand(a *app) *cobra.Command {
 		},
 	}
 	root.AddCommand(
+		newBootCommand(a),
+		newCompletionCommand(a),
+		newDoctorCommand(a),
+		newKernelCommand(a),
+		newLabCommand(a),
+		newManCommand(a),
 		newVersionCommand(a),
 	)
 	return root

@@ -1,0 +1,65 @@
+# Hull: build, check, test, demonstrate. `make help` lists the targets.
+
+SHELL := /bin/sh
+export CGO_ENABLED := 0
+
+BIN      := bin
+GO       := go
+GOTOOL   := $(GO) tool -modfile=tools/go.mod
+PACKAGES := ./...
+
+.DEFAULT_GOAL := build
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install what the build and the tests need (Debian, as root), or say what is missing
+	@scripts/setup.sh
+
+.PHONY: build
+build: setup-go ## Build the programs into bin/
+	@scripts/build.sh $(BIN)
+
+.PHONY: setup-go
+setup-go:
+	@scripts/setup.sh go
+
+.PHONY: demo
+demo: build setup ## Boot a stock Debian kernel under KVM, here or in the lab
+	@scripts/demo.sh
+
+.PHONY: check
+check: setup-go lint unit ## All that needs no KVM: formatting, vet, lint, import rules, unit tests with -race
+
+.PHONY: lint
+lint: ## Formatting, vet, staticcheck, import rules
+	@scripts/lint.sh
+
+.PHONY: unit
+unit: ## Unit tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 5m $(PACKAGES)
+
+.PHONY: test
+test: setup build check kvm-test ## Everything: check, then the KVM tests on this host or in the lab
+
+.PHONY: kvm-test
+kvm-test: build setup ## Tests that boot guests, on this host's KVM or in the lab
+	@scripts/kvm-test.sh
+
+.PHONY: bench-boot
+bench-boot: build setup ## Boot times and memory beside QEMU and gokvm (docs/benchmarks.md)
+	@scripts/bench-boot.sh $(BENCHFLAGS)
+
+.PHONY: soak
+soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/lab.md)
+	@scripts/soak.sh $(ROUNDS)
+
+.PHONY: fmt
+fmt: ## Format the tree
+	$(GOTOOL) gofumpt -l -w .
+
+.PHONY: clean
+clean: ## Remove what the build made
+	rm -rf $(BIN)

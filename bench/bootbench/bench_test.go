@@ -1,0 +1,69 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPickReadsATrace(t *testing.T) {
+	text := []byte(`# tracer: nop
+#
+#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
+            hull-512     [001] d....    12.500000: kvm_entry: vcpu 1, rip 0xfff0
+            vcpu0-510    [000] d....    12.250000: kvm_entry: vcpu 0, rip 0x1000000
+            vcpu0-510    [000] d....    13.000000: kvm_entry: vcpu 0, rip 0x1000010
+`)
+	if at, ok := pick(text, false); !ok || at != 12250*time.Millisecond {
+		t.Errorf("the first is at %v, %v", at, ok)
+	}
+	if at, ok := pick(text, true); !ok || at != 13*time.Second {
+		t.Errorf("the last is at %v, %v", at, ok)
+	}
+	if _, ok := pick([]byte("# tracer: nop\n"), false); ok {
+		t.Error("found something in an empty trace")
+	}
+}
+
+func TestOverheadLeavesTheGuestOut(t *testing.T) {
+	smaps := `55d000000000-55d000100000 r-xp 00000000 fe:00 12 /usr/bin/hull
+Size:               1024 kB
+Rss:                 900 kB
+Pss:                 800 kB
+7f0000000000-7f0020000000 rw-p 00000000 00:00 0
+Size:             524288 kB
+Rss:              100000 kB
+Pss:              100000 kB
+c000000000-c000400000 rw-p 00000000 00:00 0
+Size:               4096 kB
+Pss:                 200 kB
+`
+	got, err := overheadOf(smaps, 512<<20)
+	if err != nil || got != 1000<<10 {
+		t.Errorf("overhead %d, %v, want %d", got, err, 1000<<10)
+	}
+	if _, err := overheadOf("nothing", 1); err == nil {
+		t.Error("an empty account was accepted")
+	}
+}
+
+func TestSpread(t *testing.T) {
+	of := []measured{{overhead: 5}, {overhead: 1}, {overhead: 3}, {overhead: 2}}
+	low, mid, high := spread(of, func(b measured) float64 { return float64(b.overhead) })
+	if low != 1 || mid != 2.5 || high != 5 {
+		t.Errorf("got %v, %v, %v", low, mid, high)
+	}
+}
+
+func TestWatcherSeesAWordCutInTwo(t *testing.T) {
+	w := &watcher{want: []byte(booted), seen: make(chan struct{})}
+	for _, part := range []string{"noise BENCH", "-REA", "DY and more"} {
+		if _, err := w.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-w.seen:
+	default:
+		t.Error("not seen")
+	}
+}

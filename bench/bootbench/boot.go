@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// booted is what the guest's main process says when all is measured.
+const booted = "BENCH-READY"
+
+// measured is one boot.
+type measured struct {
+	at       map[string]time.Duration // since exec, by event name
+	overhead int64                    // bytes of memory beside the guest's own
+}
+
+// errNotApplicable says that a monitor cannot boot a row by its design.
+type errNotApplicable string
+
+func (e errNotApplicable) Error() string { return string(e) }
+
+// boot starts one machine, waits until its main process speaks, measures, and
+// ends the monitor.
+func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
+	dir, err := os.MkdirTemp("", "bootbench")
+	if err != nil {
+		return measured{}, err
+	}
+	defer os.RemoveAll(dir)
+	args, why, err := m.command(o, r, dir)
+	if err != nil {
+		return measured{}, err
+	}
+	if args == nil {
+		return measured{}, errNotApplicable(why)
+	}
+	if err := tr.start(); err != nil {
+		return measured{}, fmt.Errorf("trace: %w", err)
+	}
+	ready := &watcher{want: []byte(booted), seen: make(chan struct{})}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdout = ready
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	// gokvm never ends where its standard input is no terminal and closed.
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return measured{}, err
+	}
+	defer stdin.Close()
+	begin, err := monotonic()
+	if err != nil {
+		return measured{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return measured{}, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var result measured
+	select {
+	case <-ready.seen:
+		result.overhead, err = overhead(cmd.Process.Pid, int64(r.memory)<<20)
+	case e := <-ended:
+		return measured{}, fmt.Errorf("ended before it was ready: %w: %s", errors.Join(e), complaints.String())
+	case <-time.After(o.timeout):
+		err = fmt.Errorf("not ready after %v", o.timeout)
+	}
+	_ = cmd.Process.Kill()
+	<-ended
+	seen, stopErr := tr.stop()
+	if err := errors.Join(err, stopErr); err != nil {
+		return measured{}, err
+	}
+	result.at = make(map[string]time.Duration)
+	for _, e := range events {
+		at, ok := seen[e.name]
+		if !ok {
+			return measured{}, fmt.Errorf("no trace of %q", e.name)
+		}
+		result.at[e.name] = at - begin
+	}
+	return result, nil
+}
+
+// watcher looks for a text in what is written to it.
+type watcher struct {
+	want []byte
+	seen chan struct{}
+	once sync.Once
+	tail []byte
+}
+
+func (w *watcher) Write(p []byte) (int, error) {
+	w.tail = append(w.tail, p...)
+	if bytes.Contains(w.tail, w.want) {
+		w.once.Do(func() { close(w.seen) })
+	}
+	if keep := len(w.want); len(w.tail) > keep {
+		w.tail = append(w.tail[:0], w.tail[len(w.tail)-keep:]...)
+	}
+	return len(p), nil
+}
+
+// overhead is the proportional set size of a process in bytes, less that of its
+// mappings of guest memory: those of a quarter of it or more. No monitor's own
+// mappings are as large and in use.
+func overhead(pid int, memory int64) (int64, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps")
+	if err != nil {
+		return 0, err
+	}
+	return overheadOf(string(text), memory)
+}
+
+func overheadOf(smaps string, memory int64) (int64, error) {
+	var total, size int64
+	for line := range strings.Lines(smaps) {
+		name, rest, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		fields := strings.Fields(rest)
+		if len(fields) != 2 || fields[1] != "kB" {
+			continue
+		}
+		kib, err := strconv.ParseInt(fields[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		switch name {
+		case "Size":
+			size = kib << 10
+		case "Pss":
+			if size < memory/4 {
+				total += kib << 10
+			}
+		}
+	}
+	if total == 0 {
+		return 0, errors.New("no memory is accounted for")
+	}
+	return total, nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// results are all boots, by row and monitor.
+type results struct {
+	monitors []monitor
+	rows     []row
+	boots    map[row]map[string]*sample
+}
+
+// sample is the boots of one row under one monitor.
+type sample struct {
+	ok     []measured
+	failed int
+	why    string
+	not    bool // cannot be, by the monitor's design
+}
+
+func newResults(monitors []monitor) *results {
+	return &results{monitors: monitors, boots: make(map[row]map[string]*sample)}
+}
+
+func (r *results) add(which row, m monitor, b measured, err error) {
+	if r.boots[which] == nil {
+		r.boots[which] = make(map[string]*sample)
+		r.rows = append(r.rows, which)
+	}
+	s := r.boots[which][m.name]
+	if s == nil {
+		s = &sample{}
+		r.boots[which][m.name] = s
+	}
+	var not errNotApplicable
+	switch {
+	case errors.As(err, &not):
+		s.not, s.why = true, not.Error()
+	case err != nil:
+		s.failed++
+		s.why = err.Error()
+	default:
+		s.ok = append(s.ok, b)
+	}
+}
+
+// column is a figure of a boot.
+type column struct {
+	name  string
+	value func(measured) float64
+}
+
+func columns() []column {
+	var out []column
+	for _, e := range events {
+		out = append(out, column{e.name + " ms", func(b measured) float64 {
+			return float64(b.at[e.name]) / float64(time.Millisecond)
+		}})
+	}
+	return append(out, column{"memory MiB", func(b measured) float64 { return float64(b.overhead) / (1 << 20) }})
+}
+
+// print writes the results as a Markdown table: the median of each figure with
+// the least and the greatest in brackets.
+func (r *results) print(w io.Writer, o options) error {
+	var uts unix.Utsname
+	_ = unix.Uname(&uts)
+	fmt.Fprintf(w, "Host kernel %s, %d CPUs; %d rounds, interleaved; milliseconds since exec, median (min-max).\n\n",
+		unix.ByteSliceToString(uts.Release[:]), runtime.NumCPU(), o.rounds)
+	cols := columns()
+	head := []string{"machine", "monitor"}
+	for _, c := range cols {
+		head = append(head, c.name)
+	}
+	head = append(head, "agent, ratio to hull")
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+	for _, which := range r.rows {
+		base := r.boots[which]["hull"]
+		for _, m := range r.monitors {
+			s := r.boots[which][m.name]
+			cells := []string{which.String(), m.name}
+			if len(s.ok) == 0 {
+				why := "did not boot: " + strings.ReplaceAll(strings.TrimSpace(s.why), "\n", " ")
+				if s.not {
+					why = "cannot: " + s.why
+				}
+				fmt.Fprintf(w, "| %s | %s |\n", strings.Join(cells, " | "), why+strings.Repeat(" |", len(cols)))
+				continue
+			}
+			for _, c := range cols {
+				low, mid, high := spread(s.ok, c.value)
+				cells = append(cells, fmt.Sprintf("%.1f (%.1f-%.1f)", mid, low, high))
+			}
+			cells = append(cells, ratio(s, base))
+			if s.failed > 0 {
+				cells[1] += fmt.Sprintf(" (%d of %d failed)", s.failed, s.failed+len(s.ok))
+			}
+			fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+		}
+	}
+	return nil
+}
+
+func agentTime(b measured) float64 { return float64(b.at["agent"]) }
+
+func ratio(s, base *sample) string {
+	if base == nil || len(base.ok) == 0 {
+		return "-"
+	}
+	_, mid, _ := spread(s.ok, agentTime)
+	_, ours, _ := spread(base.ok, agentTime)
+	return fmt.Sprintf("%.2f", mid/ours)
+}
+
+// spread is the least, the median and the greatest of a figure.
+func spread(of []measured, value func(measured) float64) (low, mid, high float64) {
+	values := make([]float64, 0, len(of))
+	for _, b := range of {
+		values = append(values, value(b))
+	}
+	slices.Sort(values)
+	n := len(values)
+	mid = values[n/2]
+	if n%2 == 0 {
+		mid = (values[n/2-1] + values[n/2]) / 2
+	}
+	return values[0], mid, values[n-1]
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/internal/terminal"
+	"github.com/hullvm/hull/vmm"
+)
+
+// consoleSession joins hull's standard input to a machine's serial console.
+type consoleSession struct {
+	raw   *terminal.Raw // nil where standard input is no terminal
+	input *terminal.Input
+	done  chan struct{}
+}
+
+// startConsole begins to hand standard input to m. On a terminal, keys go to the
+// guest as they are, but for the escape key; otherwise bytes go to the guest as
+// they are, and the input's end means nothing.
+func startConsole(a *app, m *vmm.Machine, machine *configs.Machine) (*consoleSession, error) {
+	s := &consoleSession{done: make(chan struct{})}
+	if machine.Serial.Output != configs.SerialTerminal || a.Stdin == nil {
+		close(s.done)
+		return s, nil
+	}
+	input, err := terminal.NewInput(a.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	s.input = input
+	if terminal.IsTerminal(a.Stdin) {
+		fmt.Fprintf(a.Stderr, "hull: machine %q: Ctrl-a x leaves, Ctrl-a h helps\n", machine.Name)
+		if s.raw, err = terminal.MakeRaw(a.Stdin); err != nil {
+			input.Close()
+			return nil, err
+		}
+	}
+	go func() {
+		defer close(s.done)
+		if s.raw == nil {
+			_, _ = io.Copy(m.Console(), input)
+			return
+		}
+		typeInto(m, input, a.Stderr)
+	}()
+	return s, nil
+}
+
+// typeInto hands what a person types to the machine until the input ends.
+func typeInto(m *vmm.Machine, input io.Reader, messages io.Writer) {
+	var escape terminal.Escape
+	buffer := make([]byte, 4096)
+	for {
+		n, err := input.Read(buffer)
+		for rest := buffer[:n]; len(rest) > 0; {
+			var typed []byte
+			var command terminal.Command
+			typed, command, rest = escape.Filter(nil, rest)
+			if len(typed) > 0 {
+				if _, err := m.Console().Write(typed); err != nil {
+					return
+				}
+			}
+			switch command {
+			case terminal.Leave:
+				m.Kill()
+			case terminal.PowerButton:
+				m.PowerButton()
+			case terminal.Help:
+				fmt.Fprint(messages, terminal.HelpText)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// stop ends the session once the machine has ended, and gives the terminal back.
+func (s *consoleSession) stop() error {
+	if s.input == nil {
+		return nil
+	}
+	s.input.Stop()
+	<-s.done
+	err := s.input.Close()
+	if s.raw != nil {
+		err = errors.Join(err, s.raw.Restore())
+	}
+	return err
+}

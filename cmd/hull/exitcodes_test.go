@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+const exitCodesManual = "../../docs/exit-codes.md"
+
+func TestManualHasTheExitCodes(t *testing.T) {
+	text, err := os.ReadFile(exitCodesManual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A row of the table: | 120 | reset | ...
+	written := make(map[string]int)
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+)(?: \+ N)? \| ([a-z ]+) \|`).FindAllStringSubmatch(string(text), -1) {
+		code, err := strconv.Atoi(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := written[row[2]]; twice {
+			t.Errorf("%s: two rows are called %q", exitCodesManual, row[2])
+		}
+		written[row[2]] = code
+	}
+	constants := map[string]int{
+		"reset":          exitReset,
+		"guest panic":    exitGuestPanic,
+		"triple fault":   exitTripleFault,
+		"kill":           exitKilled,
+		"internal error": exitInternalError,
+		"refused":        exitFailure,
+		"signal":         exitSignalBase,
+	}
+	for name, code := range constants {
+		if got, found := written[name]; !found || got != code {
+			t.Errorf("%s: %q is %d there (in the table: %v), %d in the program", exitCodesManual, name, got, found, code)
+		}
+		delete(written, name)
+	}
+	for name, code := range written {
+		t.Errorf("%s: %d, %q, is no status of hull boot's own", exitCodesManual, code, name)
+	}
+}
+
+func TestExitCodesDiffer(t *testing.T) {
+	seen := make(map[int]bool)
+	for _, code := range []int{exitReset, exitGuestPanic, exitTripleFault, exitKilled, exitInternalError, exitFailure} {
+		if seen[code] || code <= 78 || code >= 126 {
+			t.Errorf("status %d is taken: by another of hull's, by sysexits.h (64 to 78), or by shells (126 and up)", code)
+		}
+		seen[code] = true
+	}
+}

@@ -1,0 +1,87 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/hullvm/hull/agent/bootconf"
+	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/guest/initrd"
+	"github.com/hullvm/hull/guest/kernel"
+)
+
+// Programs of a guest's initrd.
+const (
+	agentProgram = "hull-agent"
+	shellProgram = "hull-shell"
+)
+
+// wishedModules serve devices of every machine; a kernel may lack them.
+var wishedModules = []string{"button", "evdev", "pvpanic_mmio"}
+
+// buildInitrd makes the initrd that the description's [init] asks for, or finds
+// the one it made before.
+func buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (string, error) {
+	o := initrd.Options{
+		Agent: filepath.Join(d.Programs, agentProgram),
+		Shell: filepath.Join(d.Programs, shellProgram),
+		Config: bootconf.Config{
+			Hostname: m.Init.Hostname,
+			Exec:     m.Init.Exec,
+			Env:      m.Init.Env,
+			Dir:      m.Init.Dir,
+		},
+	}
+	for _, p := range []string{o.Agent, o.Shell} {
+		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("initrd: program %q is not there: make build makes it; HULL_PROGRAMS names another folder", p)
+		}
+	}
+	var err error
+	if o.Modules, err = modules(m, bundle); err != nil {
+		return "", err
+	}
+	for _, f := range m.Init.Files {
+		file := initrd.File{Path: f.Path, Mode: fs.FileMode(f.Mode), Source: f.Source}
+		if f.Source == "" {
+			file.Data = append([]byte{}, f.Text...)
+		}
+		o.Files = append(o.Files, file)
+	}
+	return initrd.BuildFile(filepath.Join(d.Cache, "initrd"), o)
+}
+
+// modules are those that Hull wishes, where the kernel has them, and those that
+// the description names, which it must have.
+func modules(m *configs.Machine, bundle *kernel.Bundle) ([]initrd.Module, error) {
+	if bundle == nil {
+		if len(m.Init.Modules) > 0 {
+			return nil, fmt.Errorf("init.modules: kernel %q is a file and has no modules: import it with them (hull kernel import --vmlinuz FILE --modules DIR)", m.Boot.Kernel)
+		}
+		return nil, nil
+	}
+	must, err := bundle.Modules(m.Init.Modules)
+	if err != nil {
+		return nil, fmt.Errorf("init.modules: %w", err)
+	}
+	want := slices.Clone(m.Init.Modules)
+	for _, name := range wishedModules {
+		if _, err := bundle.Modules([]string{name}); err == nil {
+			want = append(want, name)
+		}
+	}
+	all, err := bundle.Modules(want)
+	if err != nil {
+		return nil, err
+	}
+	var out []initrd.Module
+	for _, l := range all {
+		needed := slices.ContainsFunc(must, func(o kernel.LoadedModule) bool { return o.Name == l.Name && !o.Soft })
+		out = append(out, initrd.Module{Name: l.Name, Path: l.Path, Optional: !needed})
+	}
+	return out, nil
+}

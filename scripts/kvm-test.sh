@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs the tests that boot guests: on this host's KVM where it can run a
+# kernel, else in a lab host, which starts by itself and is reused.
+set -eu
+
+where=$(scripts/host-kvm.sh)
+exec_flag=
+if [ "$where" = lab ]; then
+	exec_flag="-exec=$PWD/bin/hull lab exec --up --"
+fi
+echo "kvm-test: KVM: $where" >&2
+export HULL_REQUIRE_KVM=1 CGO_ENABLED=0
+if [ -n "$exec_flag" ]; then
+	exec go test -count=1 -p 1 -timeout 20m "$exec_flag" "$@" ./kvm/... ./vmm/... ./cmd/hull/...
+fi
+exec go test -count=1 -p 1 -timeout 20m "$@" ./kvm/... ./vmm/... ./cmd/hull/...
