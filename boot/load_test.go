@@ -384,8 +384,10 @@ func TestLoadRefuses(t *testing.T) {
 		"an initrd that shrank":      {bz(good), func(m *Machine) { m.Initrd = &File{Name: "i", Data: strings.NewReader("abc"), Size: 5} }, "after 3 bytes"},
 		"a long command line":        {bz(good), func(m *Machine) { m.CommandLine = strings.Repeat("x", 2048) }, "command line: 2048 bytes: the kernel takes 2047"},
 		"a command line for the ELF": {vm(func(*boottest.ELF) {}), func(m *Machine) { m.CommandLine = strings.Repeat("x", 2048) }, "the kernel takes 2047"},
-		"a command line past its room": {bz(func(k *boottest.BzImage) { k.CmdlineSize = 1<<32 - 1 }), func(m *Machine) { m.CommandLine = strings.Repeat("x", mem.CommandLineSize) },
-			"the kernel takes 65535"},
+		"a command line past its room": {
+			bz(func(k *boottest.BzImage) { k.CmdlineSize = 1<<32 - 1 }), func(m *Machine) { m.CommandLine = strings.Repeat("x", mem.CommandLineSize) },
+			"the kernel takes 65535",
+		},
 		"a NUL":                       {bz(good), func(m *Machine) { m.CommandLine = "a\x00b" }, "a NUL at byte 1"},
 		"no processors":               {bz(good), func(m *Machine) { m.APICIDs = nil }, "ACPI tables: no processor"},
 		"an unknown device":           {bz(good), func(m *Machine) { m.Devices[0].Kind = "floppy" }, `device "COM1": kind "floppy"`},

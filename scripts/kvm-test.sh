@@ -9,7 +9,7 @@ if [ "$where" = lab ]; then
 	exec_flag="-exec=$PWD/bin/hull lab exec --up --"
 fi
 echo "kvm-test: KVM: $where" >&2
-export HULL_REQUIRE_KVM=1 CGO_ENABLED=0
+export HULL_REQUIRE_KVM=1 HULL_PROGRAMS="$PWD/bin" CGO_ENABLED=0
 if [ -n "$exec_flag" ]; then
 	exec go test -count=1 -p 1 -timeout 20m "$exec_flag" "$@" ./kvm/... ./vmm/... ./cmd/hull/...
 fi

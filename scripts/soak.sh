@@ -6,7 +6,7 @@ set -eu
 rounds=${1:-20}
 where=$(scripts/host-kvm.sh)
 scripts/kernels.sh debian-cloud debian debian-next-cloud debian-next
-export HULL_REQUIRE_KVM=1 CGO_ENABLED=0
+export HULL_REQUIRE_KVM=1 HULL_PROGRAMS="$PWD/bin" CGO_ENABLED=0
 log=bin/soak.log
 : >"$log"
 set -- go test -count=1 -v -timeout 60m -run 'TestStockKernels|TestShapes|TestEveryShippedConfigBoots|TestEnds' ./cmd/hull

@@ -192,8 +192,12 @@ func TestExitStatus(t *testing.T) {
 		script string
 		want   int
 	}{
-		{"exit 0", 0}, {"exit 7", 7}, {"exit 255", 255},
-		{"kill -TERM $$", 128 + 15}, {"kill -KILL $$", 128 + 9}, {"kill -SEGV $$", 128 + 11},
+		{"exit 0", 0},
+		{"exit 7", 7},
+		{"exit 255", 255},
+		{"kill -TERM $$", 128 + 15},
+		{"kill -KILL $$", 128 + 9},
+		{"kill -SEGV $$", 128 + 11},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
 			if e := wait(t, spawn(t, c, agent.Command{Args: sh(tt.script)})); e.Status() != tt.want {

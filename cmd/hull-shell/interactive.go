@@ -35,7 +35,7 @@ func (c *call) interactive(in *os.File, options []string) int {
 		case errors.Is(err, io.EOF):
 			return c.atExit(runner, status)
 		case errors.Is(err, errInterrupted):
-			status = 128 + int(unix.SIGINT)
+			status = c.setStatus(runner, 128+int(unix.SIGINT))
 			continue
 		case err != nil:
 			fmt.Fprintf(c.err, "sh: %v\n", err)
@@ -43,17 +43,31 @@ func (c *call) interactive(in *os.File, options []string) int {
 			if !errors.As(err, &parse) {
 				return 1 // the terminal is gone
 			}
-			status = 2
+			status = c.setStatus(runner, 2)
 			continue
 		}
 		for _, stmt := range stmts {
-			if status, err = c.interruptible(runner, stmt, interrupts); err != nil && !errors.Is(err, context.Canceled) {
+			status, err = c.interruptible(runner, stmt, interrupts)
+			switch {
+			case errors.Is(err, context.Canceled):
+				status = c.setStatus(runner, 128+int(unix.SIGINT))
+			case err != nil:
 				fmt.Fprintf(c.err, "sh: %v\n", err)
 			}
 			if err != nil || runner.Exited() {
 				break
 			}
 		}
+	}
+	return status
+}
+
+// setStatus makes status what $? is: of a line that ran nothing, or not to its
+// end. It returns it.
+func (c *call) setStatus(runner *interp.Runner, status int) int {
+	file, err := newParser().Parse(strings.NewReader(fmt.Sprintf("(exit %d)", status)), "")
+	if err == nil {
+		_, _ = c.run(context.Background(), runner, file.Stmts[0])
 	}
 	return status
 }

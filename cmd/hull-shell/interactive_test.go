@@ -227,8 +227,8 @@ func TestProgramsHaveACookedTerminal(t *testing.T) {
 	s.write("stty cols 100; stty size\r")
 	s.expect("24 100\r\n")
 	s.expect("> ")
-	s.write("cat\r")
-	s.expect("\n")
+	s.write("echo begun; cat\r") // the terminal is cooked by then
+	s.expect("\nbegun\r\n")
 	s.write("typed\n\x04")
 	s.expect("typed\r\ntyped\r\n")
 	s.expect("> ")

@@ -165,9 +165,8 @@ func callHandler(ctx context.Context, args []string) ([]string, error) {
 	return args, nil
 }
 
-// execHandler runs a program. Unlike the interpreter's own it leaves a program
-// alone when the user interrupts: the terminal has told it already, and it may
-// have its own mind about it.
+// execHandler runs a program. Unlike the interpreter's own it does not kill a
+// program when the user interrupts: it may have its own mind about it.
 func execHandler(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 	return func(ctx context.Context, args []string) error {
 		hc := interp.HandlerCtx(ctx)
@@ -179,7 +178,7 @@ func execHandler(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 			Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir,
 			Stdin: hc.Stdin, Stdout: hc.Stdout, Stderr: hc.Stderr,
 		}
-		err = cmd.Run()
+		err = runProgram(ctx, &cmd)
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
@@ -190,6 +189,21 @@ func execHandler(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		fmt.Fprintf(hc.Stderr, "sh: %v\n", plain(err))
 		return interp.NewExitStatus(uint8(startStatus(err)))
 	}
+}
+
+// runProgram runs a program. An interrupt that comes while it is being started
+// has not reached it by the terminal, so it is passed on; a second one from the
+// terminal as well does no harm.
+func runProgram(ctx context.Context, cmd *exec.Cmd) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(unix.SIGINT) })
+	defer stop()
+	return cmd.Wait()
 }
 
 // notFound says why a name is no program: 127 where there is none, 126 where there

@@ -130,10 +130,11 @@ func (c *chip) ready() {
 }
 
 // wants is how many bytes of the outside the chip takes now. A guest is ready
-// for them when it raises DTR or RTS, or has both the FIFOs and the receiver's
-// interrupt enabled.
+// for them when it raises RTS, or has both the FIFOs and the receiver's interrupt
+// enabled. DTR alone does not count: Linux raises it for its console long before
+// it opens the port, and empties the FIFOs when it does.
 func (c *chip) wants() int {
-	listens := c.mcr&(mcrDTR|mcrRTS) != 0 || c.fcr&fcrEnable != 0 && c.ier&ierERBFI != 0
+	listens := c.mcr&mcrRTS != 0 || c.fcr&fcrEnable != 0 && c.ier&ierERBFI != 0
 	if !listens || c.mcr&mcrLOOP != 0 {
 		return 0
 	}

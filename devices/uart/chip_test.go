@@ -384,7 +384,8 @@ func TestGuestHearsOnlyWhenItListens(t *testing.T) {
 	}{
 		{"after power-on", 0, 0, 0, 0},
 		{"RTS", mcrRTS, 0, 0, 1},
-		{"DTR and FIFOs", mcrDTR, fcrEnable, 0, 16},
+		{"RTS and FIFOs", mcrRTS, fcrEnable, 0, 16},
+		{"DTR and FIFOs, as before a port is opened", mcrDTR, fcrEnable, 0, 0},
 		{"interrupt without FIFOs", 0, 0, ierERBFI, 0},
 		{"interrupt with FIFOs", 0, fcrEnable, ierERBFI, 16},
 		{"loopback", mcrLOOP | mcrRTS, fcrEnable, ierERBFI, 0},

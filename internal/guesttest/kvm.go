@@ -3,7 +3,6 @@
 package guesttest
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -15,32 +14,48 @@ import (
 // KVM should have been there.
 func RequireDevice(t testing.TB) {
 	t.Helper()
-	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
-	if err != nil {
-		Missing(t, fmt.Sprintf("KVM: %v", err))
-		return
+	if why := deviceMissing(); why != "" {
+		Missing(t, why)
 	}
-	_ = f.Close()
 }
 
 // RequireKVM is RequireDevice for tests that boot whole kernels: a KVM that
 // emulates them instruction by instruction will not do.
 func RequireKVM(t testing.TB) {
 	t.Helper()
-	RequireDevice(t)
+	if why := KVMMissing(); why != "" {
+		Missing(t, why)
+	}
+}
+
+func deviceMissing() string {
+	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return "KVM: " + err.Error()
+	}
+	_ = f.Close()
+	return ""
+}
+
+// KVMMissing says why this host cannot boot kernels; it is empty where it can.
+func KVMMissing() string {
+	if why := deviceMissing(); why != "" {
+		return why
+	}
 	if ring0.Promised() {
-		return
+		return ""
 	}
 	system, err := kvm.Open("/dev/kvm")
 	if err != nil {
-		t.Fatal(err)
+		return err.Error()
 	}
-	defer system.Close()
+	defer system.Close() // nothing was written through it
 	result, err := ring0.Measure(system)
-	if err != nil {
-		t.Fatal(err)
+	switch {
+	case err != nil:
+		return err.Error()
+	case !result.Able():
+		return "a KVM that runs kernels: this one " + result.String()
 	}
-	if !result.Able() {
-		Missing(t, "a KVM that runs kernels: this one "+result.String())
-	}
+	return ""
 }
