@@ -44,8 +44,11 @@ func (s *system) main() {
 	}
 }
 
-// startMain starts the main process as the leader of a session, whose terminal
-// is the console.
+// startMain starts the main process in the foreground of the console.
+//
+// The session is this process's own, which never ends: when the leader of a
+// session does, the kernel hangs its terminal up and drops what is not sent yet,
+// and with it the main process's last words.
 func startMain(reaper *reap.Reaper, c *bootconf.Config, env []string) (*reap.Child, error) {
 	dir := c.Dir
 	if dir == "" {
@@ -63,19 +66,16 @@ func startMain(reaper *reap.Reaper, c *bootconf.Config, env []string) (*reap.Chi
 		return nil, fmt.Errorf("console: %w", unix.ENODEV)
 	}
 	defer unix.Close(fd)
+	_, _ = unix.Setsid() // fails where this process leads a session already
+	// A console that cannot be a controlling terminal is still one to write to.
+	tty = tty && unix.IoctlSetInt(fd, unix.TIOCSCTTY, 0) == nil
 	attr := &syscall.ProcAttr{
 		Dir:   dir,
 		Env:   env,
 		Files: []uintptr{uintptr(fd), uintptr(fd), uintptr(fd)},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: tty},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: tty, Ctty: fd},
 	}
-	child, err := reaper.Start(program, c.Exec, attr, reap.Options{})
-	if err != nil && tty && unix.Access(program, unix.X_OK) == nil {
-		// A console that cannot be a controlling terminal is still one to write to.
-		attr.Sys.Setctty = false
-		return reaper.Start(program, c.Exec, attr, reap.Options{})
-	}
-	return child, err
+	return reaper.Start(program, c.Exec, attr, reap.Options{})
 }
 
 func endOf(c *reap.Child) exit {

@@ -67,13 +67,19 @@ type machine struct {
 // start runs hull with standard input from /dev/null, unless prepare says else.
 func start(t testing.TB, prepare func(*exec.Cmd), args ...string) *machine {
 	t.Helper()
-	m := &machine{t: t, done: make(chan struct{}), news: make(chan struct{}, 1)}
-	m.cmd = exec.Command(program(t), args...)
+	cmd := exec.Command(program(t), args...)
+	if prepare != nil {
+		prepare(cmd)
+	}
+	return startCommand(t, cmd)
+}
+
+// startCommand starts a monitor, Hull's or another's.
+func startCommand(t testing.TB, cmd *exec.Cmd) *machine {
+	t.Helper()
+	m := &machine{t: t, cmd: cmd, done: make(chan struct{}), news: make(chan struct{}, 1)}
 	m.cmd.Stdout = &tee{m, &m.stdout}
 	m.cmd.Stderr = &tee{m, &m.stderr}
-	if prepare != nil {
-		prepare(m.cmd)
-	}
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
