@@ -222,7 +222,7 @@ func TestExecForwardsSignalsToTheGroup(t *testing.T) {
 	done := make(chan result, 1)
 	go func() {
 		status, err := h.lab.Exec(t.Context(), "lab", Command{
-			Args: sh(`trap 'exit 42' HUP; echo ready; while :; do sleep 0.01; done`), Env: os.Environ(),
+			Args: sh(`trap 'exit 42' HUP; echo ready; while :; do :; done`), Env: os.Environ(),
 			Stdout: w, Signals: signals,
 		})
 		done <- result{status, err}

@@ -1,9 +1,12 @@
 package pid1
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,15 +37,37 @@ func outb(port uint16, value uint8)
 func outl(port uint16, value uint32)
 func inl(port uint16) uint32
 
-// onPorts calls f on a thread that may use count ports from first on. It
-// returns the error of ioperm(2) without calling f where the kernel forbids
-// that, as a locked-down one does.
+// portTries is how often a thread's right to ports is asked for. Some emulators
+// now and then let an access fault that the kernel has allowed.
+const portTries = 3
+
+// onPorts calls f on a thread that may use count ports from first on; f may be
+// called again after a fault. It returns the error of ioperm(2) without calling
+// f where the kernel forbids that, as a locked-down one does.
 func onPorts(first, count int, f func()) error {
+	var err error
+	for range portTries {
+		if err = tryPorts(first, count, f); err == nil || !errors.Is(err, errPortFault) {
+			return err
+		}
+	}
+	return err
+}
+
+var errPortFault = errors.New("the access faulted")
+
+func tryPorts(first, count int, f func()) error {
 	errs := make(chan error, 1)
 	go func() {
 		// Not unlocked: the thread, and its right to the ports, end with the
 		// goroutine.
 		runtime.LockOSThread()
+		debug.SetPanicOnFault(true) // of this goroutine: it can be recovered from
+		defer func() {
+			if recover() != nil {
+				errs <- errPortFault
+			}
+		}()
 		_, _, errno := unix.Syscall(unix.SYS_IOPERM, uintptr(first), uintptr(count), 1)
 		if errno != 0 {
 			errs <- errno
@@ -76,11 +101,25 @@ func mark(value uint8) error {
 // where there is none.
 func tellExit(e exit) bool {
 	told := false
-	_ = onPorts(portExit, 4, func() {
+	err := onPorts(portExit, 4, func() {
 		if inl(portExit) == exitSignature {
 			outl(portExit, e.encode())
 			told = true
 		}
 	})
-	return told
+	if err == nil || told {
+		return told
+	}
+	f, err := os.OpenFile("/dev/port", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var b [4]byte
+	if _, err := f.ReadAt(b[:], portExit); err != nil || binary.LittleEndian.Uint32(b[:]) != exitSignature {
+		return false
+	}
+	binary.LittleEndian.PutUint32(b[:], e.encode())
+	_, err = f.WriteAt(b[:], portExit)
+	return err == nil
 }
