@@ -56,6 +56,10 @@ bench-boot: build setup ## Boot times and memory beside QEMU and gokvm (docs/ben
 soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/lab.md)
 	@scripts/soak.sh $(ROUNDS)
 
+.PHONY: man
+man: build ## Write the manual pages into bin/man1
+	@$(BIN)/hull man $(BIN)/man1
+
 .PHONY: fmt
 fmt: ## Format the tree
 	$(GOTOOL) gofumpt -l -w .

@@ -12,7 +12,7 @@ import (
 var defaultWords = []string{
 	"console=ttyS0",
 	"quiet",       // the guest's own words, not its kernel's; dmesg has those
-	"loglevel=3",  // but a crash
+	"loglevel=3",  // and no error that is none: a machine without PCI is one to Linux
 	"panic=-1",    // a crashed kernel resets the machine at once
 	"i8042.noaux", // there is a controller for the reset alone
 	"i8042.nokbd",
