@@ -48,9 +48,12 @@ Pss:                 200 kB
 
 func TestSpread(t *testing.T) {
 	of := []measured{{overhead: 5}, {overhead: 1}, {overhead: 3}, {overhead: 2}}
-	low, mid, high := spread(of, func(b measured) float64 { return float64(b.overhead) })
-	if low != 1 || mid != 2.5 || high != 5 {
-		t.Errorf("got %v, %v, %v", low, mid, high)
+	low, mid, high, ok := spread(of, func(b measured) (float64, bool) { return float64(b.overhead), true })
+	if low != 1 || mid != 2.5 || high != 5 || !ok {
+		t.Errorf("got %v, %v, %v, %v", low, mid, high, ok)
+	}
+	if _, _, _, ok := spread(of, func(measured) (float64, bool) { return 0, false }); ok {
+		t.Error("a figure that no boot has was found")
 	}
 }
 

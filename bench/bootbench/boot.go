@@ -21,6 +21,9 @@ type measured struct {
 	overhead int64                    // bytes of memory beside the guest's own
 }
 
+// eventReady is the main process's word on the serial console.
+const eventReady = "ready"
+
 // errNotApplicable says that a monitor cannot boot a row by its design.
 type errNotApplicable string
 
@@ -67,6 +70,11 @@ func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
 	var result measured
 	select {
 	case <-ready.seen:
+		var now time.Duration
+		if now, err = monotonic(); err != nil {
+			break
+		}
+		result.at = map[string]time.Duration{eventReady: now - begin}
 		result.overhead, err = overhead(cmd.Process.Pid, int64(r.memory)<<20)
 	case e := <-ended:
 		return measured{}, fmt.Errorf("ended before it was ready: %w: %s", errors.Join(e), complaints.String())
@@ -79,13 +87,11 @@ func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
 	if err := errors.Join(err, stopErr); err != nil {
 		return measured{}, err
 	}
-	result.at = make(map[string]time.Duration)
 	for _, e := range events {
-		at, ok := seen[e.name]
-		if !ok {
-			return measured{}, fmt.Errorf("no trace of %q", e.name)
+		// A guest's marks may be missing: ports fault under some monitors.
+		if at, ok := seen[e.name]; ok {
+			result.at[e.name] = at - begin
 		}
-		result.at[e.name] = at - begin
 	}
 	return result, nil
 }

@@ -56,17 +56,22 @@ func (r *results) add(which row, m monitor, b measured, err error) {
 // column is a figure of a boot.
 type column struct {
 	name  string
-	value func(measured) float64
+	value func(measured) (float64, bool)
 }
 
 func columns() []column {
 	var out []column
+	var names []string
 	for _, e := range events {
-		out = append(out, column{e.name + " ms", func(b measured) float64 {
-			return float64(b.at[e.name]) / float64(time.Millisecond)
+		names = append(names, e.name)
+	}
+	for _, name := range append(names, eventReady) {
+		out = append(out, column{name + " ms", func(b measured) (float64, bool) {
+			at, ok := b.at[name]
+			return float64(at) / float64(time.Millisecond), ok
 		}})
 	}
-	return append(out, column{"memory MiB", func(b measured) float64 { return float64(b.overhead) / (1 << 20) }})
+	return append(out, column{"memory MiB", func(b measured) (float64, bool) { return float64(b.overhead) / (1 << 20), true }})
 }
 
 // print writes the results as a Markdown table: the median of each figure with
@@ -81,7 +86,7 @@ func (r *results) print(w io.Writer, o options) error {
 	for _, c := range cols {
 		head = append(head, c.name)
 	}
-	head = append(head, "agent, ratio to hull")
+	head = append(head, "ready, ratio to hull")
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
 	for _, which := range r.rows {
 		base := r.boots[which]["hull"]
@@ -97,7 +102,11 @@ func (r *results) print(w io.Writer, o options) error {
 				continue
 			}
 			for _, c := range cols {
-				low, mid, high := spread(s.ok, c.value)
+				low, mid, high, ok := spread(s.ok, c.value)
+				if !ok {
+					cells = append(cells, "-")
+					continue
+				}
 				cells = append(cells, fmt.Sprintf("%.1f (%.1f-%.1f)", mid, low, high))
 			}
 			cells = append(cells, ratio(s, base))
@@ -110,22 +119,28 @@ func (r *results) print(w io.Writer, o options) error {
 	return nil
 }
 
-func agentTime(b measured) float64 { return float64(b.at["agent"]) }
+func readyTime(b measured) (float64, bool) { return float64(b.at[eventReady]), true }
 
 func ratio(s, base *sample) string {
 	if base == nil || len(base.ok) == 0 {
 		return "-"
 	}
-	_, mid, _ := spread(s.ok, agentTime)
-	_, ours, _ := spread(base.ok, agentTime)
+	_, mid, _, _ := spread(s.ok, readyTime)
+	_, ours, _, _ := spread(base.ok, readyTime)
 	return fmt.Sprintf("%.2f", mid/ours)
 }
 
-// spread is the least, the median and the greatest of a figure.
-func spread(of []measured, value func(measured) float64) (low, mid, high float64) {
-	values := make([]float64, 0, len(of))
+// spread is the least, the median and the greatest of a figure; ok is false
+// where no boot has it.
+func spread(of []measured, value func(measured) (float64, bool)) (low, mid, high float64, ok bool) {
+	var values []float64
 	for _, b := range of {
-		values = append(values, value(b))
+		if v, ok := value(b); ok {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return 0, 0, 0, false
 	}
 	slices.Sort(values)
 	n := len(values)
@@ -133,5 +148,5 @@ func spread(of []measured, value func(measured) float64) (low, mid, high float64
 	if n%2 == 0 {
 		mid = (values[n/2-1] + values[n/2]) / 2
 	}
-	return values[0], mid, values[n-1]
+	return values[0], mid, values[n-1], true
 }
