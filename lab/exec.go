@@ -97,17 +97,16 @@ func (l *Lab) Exec(ctx context.Context, name string, cmd Command) (int, error) {
 	return follow(ctx, conn, name, &cmd)
 }
 
-// follow hands signals on until the command ends. A signal before it has
-// started ends the wait for it.
+// follow hands signals on until the command ends. Whether one came before the
+// command had started, and so ends the wait for it, the keeper knows.
 func follow(ctx context.Context, conn *net.UnixConn, name string, cmd *Command) (int, error) {
 	type result struct {
 		status int
 		err    error
 	}
-	started := make(chan struct{})
 	over := make(chan result, 1)
 	go func() {
-		status, err := awaitExit(conn, name, cmd.Args[0], started)
+		status, err := awaitExit(conn, name, cmd.Args[0])
 		over <- result{status, err}
 	}()
 	insisted := 0
@@ -130,11 +129,6 @@ func follow(ctx context.Context, conn *net.UnixConn, name string, cmd *Command) 
 				}
 				continue
 			}
-			select {
-			case <-started:
-			default:
-				return 128 + int(sig), nil
-			}
 			if sig == unix.SIGINT || sig == unix.SIGTERM {
 				if insisted++; insisted == 3 {
 					return 0, fmt.Errorf("lab host %q: command %q: %w", name, cmd.Args[0], ErrGaveUp)
@@ -145,10 +139,8 @@ func follow(ctx context.Context, conn *net.UnixConn, name string, cmd *Command) 
 	}
 }
 
-// awaitExit reads replies to the last one. It closes started when the program
-// runs.
-func awaitExit(conn *net.UnixConn, name, command string, started chan<- struct{}) (int, error) {
-	running := false
+// awaitExit reads replies to the last one.
+func awaitExit(conn *net.UnixConn, name, command string) (int, error) {
 	for {
 		var r reply
 		if err := receive(conn, &r); err != nil {
@@ -163,9 +155,6 @@ func awaitExit(conn *net.UnixConn, name, command string, started chan<- struct{}
 			return 128 + r.Exit.Signal, nil
 		case r.Exit != nil:
 			return r.Exit.Code, nil
-		case r.Started && !running:
-			running = true
-			close(started)
 		}
 	}
 }

@@ -184,19 +184,21 @@ func (s *server) exec(ctx context.Context, c *net.UnixConn, req *request, files 
 	if !sameFile(files[1], files[2]) {
 		stderr = &activeWriter{w: files[2], activity: &activity}
 	}
-	p, err := s.spawn(caller, agent.Command{
+	p, early, err := s.spawnAttended(caller, agent.Command{
 		Args: req.Args, Env: req.Env, Dir: req.Dir,
 		TTY: req.TTY, Size: agent.WinSize{Rows: req.Rows, Columns: req.Columns},
 		KillOnDisconnect: true, KillLeft: true,
 		Stdin: input, Stdout: stdout, Stderr: stderr,
-	})
-	if err != nil {
+	}, notices)
+	switch {
+	case err != nil && early.Signal > 0:
+		_ = send(c, reply{Exit: &exitReply{Signal: early.Signal}})
+		return
+	case err != nil:
 		_ = send(c, spawnFailure(err))
 		return
 	}
-	if err := send(c, reply{Started: true}); err != nil {
-		gone()
-	}
+	early.apply(p)
 	if req.WatchNS > 0 {
 		go s.watch(caller, time.Duration(req.WatchNS), &activity, files[2])
 	}
@@ -206,6 +208,31 @@ func (s *server) exec(ctx context.Context, c *net.UnixConn, req *request, files 
 		return
 	}
 	_ = send(c, reply{Exit: &exitReply{Code: exit.Code, Signal: int(exit.Signal)}})
+}
+
+// spawnAttended is spawn, and gathers the notices that come meanwhile. A signal
+// among them ends the wait: the program then has not started, or it has and
+// early is its first signal. Only the keeper knows which, so only it decides.
+func (s *server) spawnAttended(ctx context.Context, cmd agent.Command, notices <-chan notice) (p process, early notice, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over := make(chan struct{})
+	var attending sync.WaitGroup
+	attending.Go(func() {
+		for early.Signal == 0 {
+			select {
+			case n := <-notices:
+				early.merge(n)
+			case <-over:
+				return
+			}
+		}
+		cancel()
+	})
+	p, err = s.spawn(ctx, cmd)
+	close(over)
+	attending.Wait()
+	return p, early, err
 }
 
 // spawn starts a program that sees the machine's files as they are now.
@@ -246,6 +273,16 @@ func attend(ctx, caller context.Context, p process, notices <-chan notice) (agen
 	close(over)
 	attending.Wait()
 	return exit, err
+}
+
+// merge adds what a later notice says.
+func (n *notice) merge(later notice) {
+	if later.Signal > 0 && later.Signal < 65 {
+		n.Signal = later.Signal
+	}
+	if later.Rows > 0 && later.Columns > 0 {
+		n.Rows, n.Columns = later.Rows, later.Columns
+	}
 }
 
 func (n notice) apply(p process) {

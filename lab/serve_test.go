@@ -20,7 +20,10 @@ import (
 )
 
 // localSpawner runs programs here, as an agent would there.
-type localSpawner struct{ resized atomic.Uint32 }
+type localSpawner struct {
+	resized atomic.Uint32
+	stuck   chan struct{} // unless nil: starts nothing, and is told of each try
+}
 
 type localProcess struct {
 	cmd     *exec.Cmd
@@ -31,6 +34,11 @@ type localProcess struct {
 func (s *localSpawner) Spawn(ctx context.Context, c agent.Command) (process, error) {
 	if strings.Contains(strings.Join(c.Args, " "), "drop_caches") {
 		c.Args = []string{"true"} // not on this machine
+	}
+	if s.stuck != nil {
+		s.stuck <- struct{}{}
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
 	}
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.Env, cmd.Dir = c.Env, c.Dir
@@ -262,6 +270,20 @@ func TestExecGivesUpOnTheThirdSignal(t *testing.T) {
 	}
 	// The keeper kills it: then nobody holds the pipe.
 	readAll(t, r)
+}
+
+func TestASignalEndsTheWaitForAStart(t *testing.T) {
+	h := serveHost(t)
+	h.spawner.stuck = make(chan struct{}, 2) // the refresh, the command
+	signals := make(chan os.Signal, 1)
+	go func() {
+		<-h.spawner.stuck
+		signals <- unix.SIGTERM
+	}()
+	status, err := h.lab.Exec(t.Context(), "lab", Command{Args: sh("exit 0"), Env: os.Environ(), Signals: signals})
+	if err != nil || status != 128+int(unix.SIGTERM) {
+		t.Errorf("status %d, %v; want %d", status, err, 128+int(unix.SIGTERM))
+	}
 }
 
 func TestExecLeavesWhatTheCommandDidNotRead(t *testing.T) {

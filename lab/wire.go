@@ -53,7 +53,6 @@ type notice struct {
 }
 
 type reply struct {
-	Started bool       `json:"started,omitempty"`
 	Refused *refusal   `json:"refused,omitempty"`
 	Exit    *exitReply `json:"exit,omitempty"`
 	Text    string     `json:"text,omitempty"`
