@@ -57,6 +57,7 @@ type Slot struct {
 type Guest struct {
 	regions []region // immutable, ascending, never overlapping
 	size    uint64
+	page    uint64 // bytes of a page of the mappings
 	fd      int
 
 	// closed is set before the mappings go. An access that looked earlier may
@@ -79,6 +80,8 @@ type region struct {
 	extent
 	host hostPointer
 	slot int
+
+	fileOffset uint64 // where in the memfd it starts
 }
 
 // New maps RAM for one guest. Nothing is touched: memory is taken from the host
@@ -116,7 +119,7 @@ func (o Options) validate() error {
 }
 
 func newGuest(o Options, extents []extent) (*Guest, error) {
-	g := &Guest{fd: -1}
+	g := &Guest{fd: -1, page: max(PageSize, o.HugePageSize)}
 	for _, e := range extents {
 		g.size += e.size
 	}
@@ -134,7 +137,7 @@ func newGuest(o Options, extents []extent) (*Guest, error) {
 			g.Close()
 			return nil, fmt.Errorf("guest memory: map %s: %w", FormatSize(e.size), explainMapError(err, g.size, o))
 		}
-		g.regions = append(g.regions, region{extent: e, host: host, slot: len(g.regions)})
+		g.regions = append(g.regions, region{extent: e, host: host, slot: len(g.regions), fileOffset: offset})
 		offset += e.size
 	}
 	return g, nil
@@ -146,14 +149,12 @@ func (g *Guest) Size() uint64 { return g.size }
 // Slots lists the pieces of RAM, in order of address.
 func (g *Guest) Slots() []Slot {
 	slots := make([]Slot, 0, len(g.regions))
-	var offset uint64
 	for i, r := range g.regions {
 		s := Slot{ID: i, Base: Addr(r.base), Size: r.size, Host: r.host.address(), FD: g.fd}
 		if g.fd >= 0 {
-			s.Offset = int64(offset)
+			s.Offset = int64(r.fileOffset)
 		}
 		slots = append(slots, s)
-		offset += r.size
 	}
 	return slots
 }

@@ -137,3 +137,14 @@ func unmap(m mapping) {
 func (r *region) bytesAt(off, n uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(r.host.p, off)), n)
 }
+
+// discardAt gives the n bytes at offset off of the region back to the host: they
+// read as zero afterwards. The callers hold that off+n <= r.size, and that both
+// are multiples of the mapping's page size.
+func (r *region) discardAt(off, n uint64, fd int, fdOffset uint64) error {
+	p := unsafe.Add(r.host.p, off)
+	if fd < 0 {
+		return advise(p, n, unix.MADV_DONTNEED)
+	}
+	return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(fdOffset+off), int64(n))
+}
