@@ -1,0 +1,216 @@
+package virtq
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/hullvm/hull/mem"
+)
+
+// Offsets in the available ring (section 2.7.6) and the used ring (2.7.8). Behind
+// each ring's entries stands the word by which the other side is told when to
+// notify: used_event and avail_event.
+const (
+	ringFlags   = 0
+	ringIndex   = 2
+	ringEntries = 4
+
+	availEntrySize = 2
+	usedEntrySize  = 8
+
+	flagNoInterrupt = 1 << 0 // of the available ring
+	flagNoNotify    = 1 << 0 // of the used ring
+)
+
+// split is a split virtqueue.
+type split struct {
+	mem *mem.Guest
+	Layout
+	Options
+
+	avail uint16 // the next entry of the available ring to take
+	used  uint16 // the next entry of the used ring to fill
+
+	// told is where the used index stood when the driver was last asked whether
+	// it wants an interrupt; nothing is known of it before the first time.
+	told      uint16
+	toldValid bool
+}
+
+func newSplit(m *mem.Guest, l Layout, o Options) (ring, error) {
+	if l.Size == 0 || l.Size > MaxSize || l.Size&(l.Size-1) != 0 {
+		return nil, brokenf("queue of %d entries: want a power of 2 up to %d", l.Size, MaxSize)
+	}
+	n := uint64(l.Size)
+	for _, area := range []struct {
+		name  string
+		at    mem.Addr
+		size  uint64
+		align mem.Addr
+	}{
+		{"descriptor table", l.Desc, n * descriptorSize, 16},
+		{"available ring", l.Driver, ringEntries + n*availEntrySize + 2, 2},
+		{"used ring", l.Device, ringEntries + n*usedEntrySize + 2, 4},
+	} {
+		if err := checkArea(m, area.name, area.at, area.size, area.align); err != nil {
+			return nil, err
+		}
+	}
+	return &split{mem: m, Layout: l, Options: o}, nil
+}
+
+func checkArea(m *mem.Guest, name string, at mem.Addr, size uint64, align mem.Addr) error {
+	if at%align != 0 {
+		return brokenf("%s at %#x: not a multiple of %d", name, uint64(at), align)
+	}
+	if !m.Contains(at, size) {
+		return brokenf("%s at %#x: its %d bytes are not all RAM", name, uint64(at), size)
+	}
+	return nil
+}
+
+// usedEvent is where the driver says when it wants an interrupt.
+func (s *split) usedEvent() mem.Addr {
+	return s.Driver + ringEntries + mem.Addr(s.Size)*availEntrySize
+}
+
+// availEvent is where the driver is told when to notify.
+func (s *split) availEvent() mem.Addr {
+	return s.Device + ringEntries + mem.Addr(s.Size)*usedEntrySize
+}
+
+func (s *split) ready() (bool, error) {
+	index, err := s.mem.LoadUint16(s.Driver + ringIndex)
+	if err != nil {
+		return false, err
+	}
+	if n := index - s.avail; n > s.Size {
+		return false, brokenf("available index %d: %d entries ahead in a ring of %d", index, n, s.Size)
+	}
+	return index != s.avail, nil
+}
+
+func (s *split) next(c *Chain) (bool, error) {
+	if ok, err := s.ready(); !ok || err != nil {
+		return false, err
+	}
+	entry := s.Driver + ringEntries + mem.Addr(s.avail&(s.Size-1))*availEntrySize
+	head, err := s.mem.Uint16(entry)
+	if err != nil {
+		return false, err
+	}
+	if err := s.collect(c, head); err != nil {
+		return false, err
+	}
+	c.id, c.slots = head, 1
+	s.avail++
+	return true, nil
+}
+
+// collect follows the chain that begins at descriptor head.
+func (s *split) collect(c *Chain, head uint16) error {
+	b := builder{chain: c}
+	for index, steps := head, uint16(0); ; steps++ {
+		if index >= s.Size {
+			return brokenf("descriptor %d: the table has %d", index, s.Size)
+		}
+		if steps == s.Size {
+			return brokenf("descriptor %d: the chain loops", head)
+		}
+		d, err := readSplitDescriptor(s.mem, s.Desc+mem.Addr(index)*descriptorSize)
+		if err != nil {
+			return err
+		}
+		if d.flags&descIndirect != 0 {
+			if !s.Indirect || d.flags&descNext != 0 {
+				return brokenf("descriptor %d: an indirect table that is not the chain's last, or not negotiated", index)
+			}
+			return s.collectTable(&b, d)
+		}
+		if err := b.add(d.addr, d.length, d.flags&descWrite != 0); err != nil {
+			return err
+		}
+		if d.flags&descNext == 0 {
+			return nil
+		}
+		index = d.next
+	}
+}
+
+// collectTable follows the chain in an indirect table (section 2.7.5.3).
+func (s *split) collectTable(b *builder, table splitDescriptor) error {
+	if err := checkTable(table.length); err != nil {
+		return err
+	}
+	size := table.length / descriptorSize
+	for index, steps := uint32(0), uint32(0); ; steps++ {
+		if index >= size {
+			return brokenf("indirect descriptor %d: the table has %d", index, size)
+		}
+		if steps == size {
+			return brokenf("indirect table at %#x: the chain loops", table.addr)
+		}
+		d, err := readSplitDescriptor(s.mem, mem.Addr(table.addr)+mem.Addr(index)*descriptorSize)
+		if err != nil {
+			return err
+		}
+		if d.flags&descIndirect != 0 {
+			return brokenf("indirect descriptor %d: an indirect table within another", index)
+		}
+		if err := b.add(d.addr, d.length, d.flags&descWrite != 0); err != nil {
+			return err
+		}
+		if d.flags&descNext == 0 {
+			return nil
+		}
+		index = uint32(d.next)
+	}
+}
+
+func (s *split) done(c *Chain, written uint32) error {
+	var entry [usedEntrySize]byte
+	binary.LittleEndian.PutUint32(entry[0:], uint32(c.id))
+	binary.LittleEndian.PutUint32(entry[4:], written)
+	at := s.Device + ringEntries + mem.Addr(s.used&(s.Size-1))*usedEntrySize
+	if err := s.mem.WriteAt(entry[:], at); err != nil {
+		return err
+	}
+	s.used++
+	return s.mem.StoreUint16(s.Device+ringIndex, s.used)
+}
+
+func (s *split) setKicks(on bool) error {
+	if s.EventIndex {
+		if !on {
+			return nil // the driver notifies once, when it passes avail_event
+		}
+		return s.mem.StoreUint16(s.availEvent(), s.avail)
+	}
+	var flags uint16
+	if !on {
+		flags = flagNoNotify
+	}
+	return s.mem.StoreUint16(s.Device+ringFlags, flags)
+}
+
+func (s *split) interruptWanted() (bool, error) {
+	last, valid := s.told, s.toldValid
+	s.told, s.toldValid = s.used, true
+	if !s.EventIndex {
+		flags, err := s.mem.LoadUint16(s.Driver + ringFlags)
+		return flags&flagNoInterrupt == 0, err
+	}
+	event, err := s.mem.LoadUint16(s.usedEvent())
+	// Section 2.7.7.2: wanted when the used index has passed the event.
+	return !valid || s.used-event-1 < s.used-last, err
+}
+
+func (s *split) position() Position { return Position{Next: s.avail, Used: s.used} }
+
+func (s *split) restore(p Position) error {
+	if n := p.Next - p.Used; n > s.Size {
+		return fmt.Errorf("queue position: %d requests under way in a ring of %d", n, s.Size)
+	}
+	s.avail, s.used, s.toldValid = p.Next, p.Used, false
+	return nil
+}
