@@ -24,6 +24,7 @@ func (l *loader) writeACPI() error {
 		IOAPICAddr:    uint32(mem.IOAPIC),
 		LocalAPICAddr: uint32(mem.LocalAPIC),
 		Power:         l.Power,
+		PCI:           l.PCI,
 	}
 	count := make(map[Kind]uint32)
 	for _, d := range l.Devices {

@@ -33,6 +33,10 @@ func (l *loader) memoryMap() []linux.MemoryRange {
 			add(max(s.Base, top), s.Base+mem.Addr(s.Size), linux.E820RAM)
 		}
 	}
+	if l.PCI != nil {
+		// Kernels that look before they have read the tables trust this.
+		add(mem.Addr(l.PCI.ECAM), mem.Addr(l.PCI.ECAM)+mem.Addr(l.PCI.Buses)<<20, linux.E820Reserved)
+	}
 	add(mem.KVMIdentityMap, mem.KVMTSS+mem.KVMTSSSize, linux.E820Reserved)
 	for _, s := range l.Memory.Slots() {
 		if s.Base >= mem.HighRAM {

@@ -53,6 +53,9 @@ type Machine struct {
 	// Devices are the platform's devices that the guest cannot find by itself.
 	Devices []Device
 
+	// PCI is the host bridge, nil for a machine without one.
+	PCI *acpi.PCI
+
 	// Power says where the ACPI power-management registers are. The zero value
 	// stands for acpi.DefaultPower.
 	Power acpi.Power

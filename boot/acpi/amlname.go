@@ -12,10 +12,14 @@ type nameSeg [4]byte
 
 // Names that the specification gives a meaning, section 5.6.8.
 var (
+	nameBBN = nameSeg{'_', 'B', 'B', 'N'} // base bus number
+	nameCID = nameSeg{'_', 'C', 'I', 'D'} // compatible id
 	nameCRS = nameSeg{'_', 'C', 'R', 'S'} // current resources
 	nameHID = nameSeg{'_', 'H', 'I', 'D'} // hardware id
+	namePRT = nameSeg{'_', 'P', 'R', 'T'} // PCI interrupt routing table
 	nameS5  = nameSeg{'_', 'S', '5', '_'} // soft off
 	nameSB  = nameSeg{'_', 'S', 'B', '_'} // system bus
+	nameSEG = nameSeg{'_', 'S', 'E', 'G'} // PCI segment
 	nameSTA = nameSeg{'_', 'S', 'T', 'A'} // status
 	nameUID = nameSeg{'_', 'U', 'I', 'D'} // unique id
 )

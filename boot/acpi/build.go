@@ -36,7 +36,11 @@ func Build(c Config) ([]Table, error) {
 	dsdt := put("DSDT", dsdt(&c))
 	fadt := put("FACP", fadt(&c, uint32(mem.ACPIFACS), dsdt))
 	madt := put("APIC", madt(&c))
-	xsdt := put("XSDT", xsdt(fadt, madt))
+	list := []uint64{fadt, madt}
+	if c.PCI != nil {
+		list = append(list, put("MCFG", mcfg(c.PCI)))
+	}
+	xsdt := put("XSDT", xsdt(list...))
 	if used := uint64(next - mem.ACPITables); used > mem.ACPITablesSize {
 		return nil, fmt.Errorf("%d bytes of tables for %d processors and %d devices: the room is %d bytes",
 			used, len(c.APICIDs), len(c.Devices), mem.ACPITablesSize)

@@ -34,6 +34,16 @@ func hullMachine(n int) Config {
 	return c
 }
 
+// hullPCI is the host bridge of a machine with devices on its bus.
+func hullPCI() *PCI {
+	return &PCI{
+		ECAM: uint64(mem.PCIECAM), Buses: 1,
+		Window32:   Window{uint64(mem.PCIWindow32), mem.PCIWindow32Size},
+		Window64:   Window{1 << 38, 1 << 36},
+		Interrupts: [4]uint8{16, 17, 18, 19},
+	}
+}
+
 // machines are the machines whose tables are in testdata.
 func machines() map[string]Config {
 	everything := hullMachine(1)
@@ -48,6 +58,9 @@ func machines() map[string]Config {
 		{Name: "_X9", HID: "ABCD1234", UID: math.MaxUint32, IRQs: []uint8{15, 16, 23}},
 		{Name: "BARE", HID: "PNP0C02", UID: 256},
 	}
+	everything.PCI = &PCI{ECAM: 0xb000_0000, Buses: 256, Window32: Window{0xc000_0000, 1 << 28}, Window64: Window{1 << 40, 1 << 38}, Interrupts: [4]uint8{16, 17, 18, 19}}
+	pci := hullMachine(2)
+	pci.PCI = hullPCI()
 	bare := hullMachine(1)
 	bare.Devices = nil
 	bare.Power.GPE0Size = 0
@@ -57,6 +70,7 @@ func machines() map[string]Config {
 		"x2apic":           hullMachine(300),
 		"everything":       everything,
 		"bare":             bare,
+		"pci":              pci,
 	}
 }
 
@@ -126,11 +140,16 @@ func TestGuestFindsEveryTable(t *testing.T) {
 			t.Errorf("%s: the first sum of the RSDP is wrong", name)
 		}
 		list := at(le.Uint64(root[24:]), "XSDT")[headerSize:]
-		if len(list) != 16 {
+		if want := 16; c.PCI == nil && len(list) != want || c.PCI != nil && len(list) != want+8 {
 			t.Fatalf("%s: %d bytes of addresses in the XSDT", name, len(list))
 		}
 		fixed := at(le.Uint64(list), "FACP")
 		at(le.Uint64(list[8:]), "APIC")
+		if c.PCI != nil {
+			if b := at(le.Uint64(list[16:]), "MCFG"); le.Uint64(b[44:]) != c.PCI.ECAM || int(b[55]) != c.PCI.Buses-1 {
+				t.Errorf("%s: MCFG is %x", name, b)
+			}
+		}
 		at(le.Uint64(fixed[fadtXDSDT:]), "DSDT")
 		at(uint64(le.Uint32(fixed[fadtDSDT:])), "DSDT")
 		if facs := uint64(le.Uint32(fixed[fadtFACS:])); facs != uint64(mem.ACPIFACS) || facs%64 != 0 {
@@ -212,6 +231,12 @@ func TestBuildRefuses(t *testing.T) {
 		"a bad vendor":         {device(Device{Name: "A", HID: "P1P0501"}), "hardware id"},
 		"no ports":             {device(Device{Name: "A", HID: "PNP0501", Ports: []PortRange{{0x10, 0}}}), "empty range"},
 		"ports past the end":   {device(Device{Name: "A", HID: "PNP0501", Ports: []PortRange{{0xffff, 2}}}), "last port"},
+		"no buses":             {func(c *Config) { c.PCI = &PCI{} }, "0 buses"},
+		"a crooked ECAM":       {func(c *Config) { c.PCI = hullPCI(); c.PCI.ECAM = 0x1234 }, "ECAM at 0x1234"},
+		"a high ECAM":          {func(c *Config) { c.PCI = hullPCI(); c.PCI.ECAM = 1 << 32 }, "below 4 GiB"},
+		"a window past 4 GiB":  {func(c *Config) { c.PCI = hullPCI(); c.PCI.Window32.Size = 1 << 31 }, "below 4 GiB"},
+		"a low window":         {func(c *Config) { c.PCI = hullPCI(); c.PCI.Window64.Base = 1 << 20 }, "above 4 GiB"},
+		"an ISA interrupt":     {func(c *Config) { c.PCI = hullPCI(); c.PCI.Interrupts[2] = 9 }, "interrupt 9"},
 		"a high interrupt":     {device(Device{Name: "A", HID: "PNP0501", IRQs: []uint8{24}}), "the highest is 23"},
 	} {
 		c := hullMachine(1)

@@ -25,6 +25,11 @@ func (c *Config) check() error {
 	if err := c.Power.check(); err != nil {
 		return fmt.Errorf("power management: %w", err)
 	}
+	if c.PCI != nil {
+		if err := c.PCI.check(); err != nil {
+			return fmt.Errorf("PCI: %w", err)
+		}
+	}
 	names := make(map[nameSeg]bool)
 	for _, d := range c.Devices {
 		name, err := d.check()

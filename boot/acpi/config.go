@@ -19,6 +19,9 @@ type Config struct {
 	// Devices go into the DSDT under \_SB, in this order.
 	Devices []Device
 
+	// PCI is the host bridge; nil for none.
+	PCI *PCI
+
 	// KeyboardController says there is an i8042 the guest should look for.
 	KeyboardController bool
 

@@ -8,6 +8,9 @@ func dsdt(c *Config) []byte {
 	for _, d := range c.Devices {
 		devices = append(devices, amlPlatformDevice(d))
 	}
+	if c.PCI != nil {
+		devices = append(devices, amlPCI(c.PCI)...)
+	}
 	// \_S5 is what to write to SLP_TYPa and SLP_TYPb (section 7.4.2.6).
 	sleep := amlInteger(uint64(c.Power.SleepTypeS5))
 	aml := join(
