@@ -7,8 +7,8 @@ import (
 )
 
 // Complete fills in the values that follow from others: one socket for all
-// cores, the machine's name as host name, and the mode of files. Load and Parse
-// have done it.
+// cores, the machine's name as host name, and what elements of arrays leave out.
+// Load and Parse have done it.
 func (m *Machine) Complete() {
 	c := &m.CPU
 	if c.CoresPerSocket == 0 && c.ThreadsPerCore > 0 && c.Count%c.ThreadsPerCore == 0 {
@@ -18,9 +18,22 @@ func (m *Machine) Complete() {
 		m.Init.Hostname = hostnameFrom(m.Name)
 	}
 	for i := range m.Init.Files {
-		if m.Init.Files[i].Mode == 0 {
-			m.Init.Files[i].Mode = 0o644
-		}
+		m.Init.Files[i].complete()
+	}
+	for i := range m.Disks {
+		m.Disks[i].complete()
+	}
+	for i := range m.Nets {
+		m.Nets[i].complete()
+	}
+	for i := range m.Shares {
+		m.Shares[i].complete()
+	}
+}
+
+func (f *File) complete() {
+	if f.Mode == 0 {
+		f.Mode = 0o644
 	}
 }
 
@@ -54,6 +67,7 @@ func (m *Machine) check(r *report) {
 	m.Boot.check(r)
 	m.checkInit(r)
 	m.Serial.check(r)
+	m.checkDevices(r)
 	m.Lifecycle.check(r)
 }
 
@@ -215,20 +229,7 @@ func checkHostPath(at, p string, r *report) {
 	}
 }
 
-func (s Serial) check(r *report) {
-	word("serial.output", s.Output, outputWords, r)
-	if !r.ok("serial.output", "serial.path") {
-		return
-	}
-	switch {
-	case s.Output == SerialFile && s.Path == "":
-		r.add("serial.path", nil, `must be given where serial.output is "file"`, "name the file")
-	case s.Output != SerialFile && s.Path != "":
-		r.add("serial.path", s.Path, `means nothing unless serial.output is "file"`, `remove it, or set serial.output to "file"`)
-	default:
-		checkHostPath("serial.path", s.Path, r)
-	}
-}
+func (s Serial) check(r *report) { checkOutput("serial", s.Output, s.Path, r) }
 
 func (l Lifecycle) check(r *report) {
 	word("lifecycle.on_reset", l.OnReset, actionWords, r)

@@ -61,6 +61,18 @@ func ExampleRender() {
 	// [serial]
 	// output = "terminal"
 	//
+	// [vsock]
+	// cid = 3
+	//
+	// [console]
+	// output = "none"
+	//
+	// [balloon]
+	// enabled = false
+	// size = "0K"
+	// deflate_on_oom = true
+	// free_page_reporting = true
+	//
 	// [lifecycle]
 	// stop_timeout = "30s"
 	// on_reset = "end"

@@ -56,6 +56,21 @@ const (
 	maxFiles    = 1024
 	maxMode     = 0o7777
 
+	maxSerial    = 20 // bytes of a disk's serial number (virtio 1.2, 5.2.6.1)
+	maxTag       = 36 // bytes of a share's tag (virtio 1.2, 5.11.4)
+	maxInterface = 15 // bytes, IFNAMSIZ less the final zero
+	maxQueues    = 16
+	maxDisks     = 31
+	maxNets      = 31
+	maxShares    = 31
+
+	// maxPCIDevices is the slots of a bus less the host bridge's.
+	maxPCIDevices = 31
+
+	// maxSocketPath is the longest path of a unix socket, 107 bytes, less an
+	// underscore and a port's ten digits.
+	maxSocketPath = 107 - 11
+
 	// maxStopTimeout is one day.
 	maxStopTimeout = Duration(24 * time.Hour)
 

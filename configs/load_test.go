@@ -86,6 +86,60 @@ files = [{path = "/a", source = "s", mode = "0755"}, {path = "/b", text = "t\n"}
 [serial]
 output = "file"
 path = "../log"
+[[disk]]
+name = "root"
+path = "root.img"
+format = "qcow2"
+read_only = true
+direct = true
+queues = 2
+bytes_per_second = "10MiB"
+bytes_burst = "20MiB"
+operations_per_second = 100
+operations_burst = 200
+mount = "/"
+filesystem = "xfs"
+[[disk]]
+name = "data"
+path = "/dev/sdz"
+format = "raw"
+[[net]]
+name = "lan"
+type = "tap"
+tap = "tap0"
+bridge = "br0"
+mac = "52:54:00:12:34:56"
+mtu = 9000
+queues = 4
+vhost = "off"
+address = "10.0.0.2/24"
+gateway = "10.0.0.1"
+dns = ["10.0.0.3"]
+receive_per_second = "1MiB"
+transmit_per_second = "2MiB"
+[[net]]
+name = "out"
+publish = ["8080:80", "0.0.0.0:53:53/udp"]
+[[share]]
+name = "src"
+path = "src"
+read_only = true
+mount = "/src"
+cache = "none"
+[vsock]
+path = "x.sock"
+cid = 7
+[console]
+output = "file"
+path = "hvc.log"
+[rng]
+enabled = true
+bytes_per_second = "64KiB"
+[balloon]
+enabled = true
+size = "1MiB"
+deflate_on_oom = false
+free_page_reporting = false
 [lifecycle]
 stop_timeout = "1m30s"
 on_reset = "restart"
@@ -101,7 +155,31 @@ on_panic = "restart"
 			Modules: []string{"virtio_net", "tls"},
 			Files:   []File{{Path: "/a", Source: "/etc/vm/s", Mode: 0o755}, {Path: "/b", Text: "t\n", Mode: 0o644}},
 		},
-		Serial:    Serial{Output: SerialFile, Path: "/etc/vm/../log"},
+		Serial: Serial{Output: SerialFile, Path: "/etc/vm/../log"},
+		Disks: []Disk{
+			{
+				Name: "root", Path: "/etc/vm/root.img", Format: FormatQCOW2, ReadOnly: true, Direct: true, Queues: 2,
+				BytesPerSecond: 10 << 20, BytesBurst: 20 << 20, OperationsPerSecond: 100, OperationsBurst: 200,
+				Mount: "/", Filesystem: "xfs",
+			},
+			{Name: "data", Path: "/dev/sdz", Format: FormatRaw, Queues: 1, Filesystem: "ext4"},
+		},
+		Nets: []Net{
+			{
+				Name: "lan", Type: NetTap, Tap: "tap0", Bridge: "br0", MAC: "52:54:00:12:34:56", MTU: 9000, Queues: 4, Vhost: VhostOff,
+				Address: "10.0.0.2/24", Gateway: "10.0.0.1", DNS: []string{"10.0.0.3"},
+				ReceivePerSecond: 1 << 20, TransmitPerSecond: 2 << 20,
+			},
+			{
+				Name: "out", Type: NetUser, Queues: 1, Vhost: VhostAuto, Address: AddressDHCP,
+				Publish: []string{"8080:80", "0.0.0.0:53:53/udp"},
+			},
+		},
+		Shares:    []Share{{Name: "src", Path: "/etc/vm/src", ReadOnly: true, Mount: "/src", Cache: CacheNone}},
+		Vsock:     Vsock{Path: "/etc/vm/x.sock", CID: 7},
+		Console:   Console{Output: SerialFile, Path: "/etc/vm/hvc.log"},
+		RNG:       RNG{Enabled: true, BytesPerSecond: 64 << 10},
+		Balloon:   Balloon{Enabled: true, Size: 1 << 20},
 		Lifecycle: Lifecycle{StopTimeout: Duration(90 * time.Second), OnReset: Restart, OnPanic: Restart},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -134,7 +212,7 @@ path = "x"
 stop_timeout = 30
 `))
 	want := strings.Join([]string{
-		`d/bad.toml: 15 mistakes:`,
+		`d/bad.toml: 16 mistakes:`,
 		`  d/bad.toml:1:8: name = "-x": must be 1 to 64 of a-z A-Z 0-9 . _ -, the first a letter or digit; give the machine another name`,
 		`  d/bad.toml:3:9: cpu.count = 1000: must be 1 to 255; lower it`,
 		`  d/bad.toml:4:1: cpu.modle: there is no such key in [cpu]; did you mean cpu.model?`,
@@ -148,7 +226,8 @@ stop_timeout = 30
 		`  d/bad.toml:13:21: init.env[2] = "A=2": "A" is set by init.env[0] too; remove one of the two`,
 		`  d/bad.toml:15:8: init.files[0].path = "a/b": must be an absolute path without //, . or .. and without a slash at its end; write it from the guest's root`,
 		`  d/bad.toml:18:8: init.files[1].mode = 644: must be a string; put it in quotes`,
-		`  d/bad.toml:19:3: disk: this release of hull has no disks; remove it`,
+		`  d/bad.toml:19:3: disk[0].name: must be given; name the device`,
+		`  d/bad.toml:19:3: disk[0].format: must be given; say what the file is, "raw" or "qcow2"`,
 		`  d/bad.toml:22:16: lifecycle.stop_timeout = 30: must be a length of time with a unit, ms, s, m or h; write it as "30s" or "1m30s"`,
 	}, "\n")
 	if diff := cmp.Diff(want, problemsOf(t, err).Error()); diff != "" {
@@ -225,7 +304,37 @@ func TestRules(t *testing.T) {
 		{"a section that is none", []string{"cpu=3"}, "must be a table"},
 		{"an unknown section", []string{"gpu.count=3"}, "a machine has no such key; did you mean cpu?"},
 		{"a key of another section", []string{"threads_per_core=3"}, "did you mean cpu.threads_per_core?"},
-		{"a section of a later release", []string{"net[0].kind=user"}, "this release of hull has no network devices"},
+		{"a section of a later release", []string{"pmem[0].path=x"}, "this release of hull has no persistent memory"},
+		{"a disk", []string{`disk=[{name="a", path="/a", format="raw"}]`}, ""},
+		{"a disk without a path", []string{`disk=[{name="a", format="raw"}]`}, "disk[0].path: must be given"},
+		{"a disk of another format", []string{`disk=[{name="a", path="/a", format="vmdk"}]`}, `must be "raw" or "qcow2"`},
+		{"a disk whose name is no serial number", []string{`disk=[{name="a23456789012345678901", path="/a", format="raw"}]`}, "must be 1 to 20 of"},
+		{"two disks of one name", []string{`disk=[{name="a", path="/a", format="raw"}, {name="a", path="/b", format="raw"}]`}, "is that of disk[0] too"},
+		{"a burst without a rate", []string{`disk=[{name="a", path="/a", format="raw", bytes_burst="1MiB"}]`}, "means nothing without bytes_per_second"},
+		{"a rate below nothing", []string{`disk=[{name="a", path="/a", format="raw", operations_per_second=-1}]`}, "must be 0 or more"},
+		{"seventeen queues", []string{`disk=[{name="a", path="/a", format="raw", queues=17}]`}, "must be 1 to 16; lower it"},
+		{"two things on one folder", []string{`disk=[{name="a", path="/a", format="raw", mount="/d"}]`, `share=[{name="s", path="/s", mount="/d"}]`}, "is taken by disk[0].mount"},
+		{"a share over the root", []string{`share=[{name="s", path="/s", mount="/"}]`}, "is the root file system's"},
+		{"a share cached for ever", []string{`share=[{name="s", path="/s", cache="always"}]`}, `must be "auto" or "none"`},
+		{"a network", []string{`net=[{name="n"}]`}, ""},
+		{"a tap without a name", []string{`net=[{name="n", type="tap"}]`}, `net[0].tap = "": must be given`},
+		{"a tap in user mode", []string{`net=[{name="n", tap="t"}]`}, "means nothing unless type is"},
+		{"ports of a tap", []string{`net=[{name="n", type="tap", tap="t", publish=["1:1"]}]`}, `means nothing unless type is "user"`},
+		{"a group's MAC address", []string{`net=[{name="n", mac="01:00:00:00:00:00"}]`}, "must be six bytes in hex"},
+		{"a MAC address twice", []string{`net=[{name="a", mac="02:00:00:00:00:0a"}, {name="b", mac="02:00:00:00:00:0A"}]`}, "is that of net[0] too"},
+		{"an address without a prefix", []string{`net=[{name="n", address="10.0.0.2"}]`}, "an IPv4 address with a prefix"},
+		{"a gateway beside DHCP", []string{`net=[{name="n", gateway="10.0.0.1"}]`}, "means nothing unless address is one"},
+		{"a port of words", []string{`net=[{name="n", publish=["http:80"]}]`}, "must be [ADDRESS:]HOSTPORT:GUESTPORT"},
+		{"a port twice", []string{`net=[{name="n", publish=["80:80", "127.0.0.1:80:81"]}]`}, "opens the same port as net[0].publish[0]"},
+		{"any free port twice", []string{`net=[{name="n", publish=["0:80", "0:81"]}]`}, ""},
+		{"more devices than slots", []string{`disk=[` + strings.Repeat(`{name="NAME", path="/a", format="raw"}, `, 32) + `]`}, "must be at most 31"},
+		{"the host's own vsock number", []string{"vsock.path=/v", "vsock.cid=2"}, "vsock.cid = 2: must be 3 to 4294967294"},
+		{"a socket's path that is too long", []string{"vsock.path=/" + long[:100]}, "is too long for a socket"},
+		{"a balloon of all memory", []string{"balloon.enabled=true", "balloon.size=512MiB"}, "must be less than memory.size"},
+		{"the size of no balloon", []string{"balloon.size=1MiB"}, "means nothing unless balloon.enabled"},
+		{"the rate of no generator", []string{"rng.bytes_per_second=1KiB"}, "means nothing unless rng.enabled"},
+		{"two consoles on one terminal", []string{"console.output=terminal"}, "must not both be the terminal"},
+		{"the other console on the terminal", []string{"console.output=terminal", "serial.output=none"}, ""},
 		{"a key below a value", []string{"cpu.count.x=1"}, "cpu.count is a single value; set cpu.count"},
 		{"an index where there is no array", []string{"cpu[0]=1"}, "cpu is not an array"},
 		{"an array without an index", []string{"init.files.path=/a"}, "say which element, as in init.files[0]"},
@@ -251,7 +360,7 @@ func TestRules(t *testing.T) {
 			if p := problemsOf(t, err); len(p.List) != 1 {
 				t.Errorf("%d mistakes, want the one:\n%v", len(p.List), err)
 			} else if !strings.HasPrefix(p.List[0].Source, "--set ") && p.List[0].Path != "serial.path" &&
-				!strings.HasPrefix(p.List[0].Path, "init") {
+				!strings.HasPrefix(p.List[0].Path, "init") && !strings.HasPrefix(p.List[0].Path, "disk[0].") {
 				t.Errorf("the mistake is laid on %q, not on the --set", p.List[0].Source)
 			}
 		})

@@ -8,11 +8,25 @@ type Machine struct {
 	// less `.toml`.
 	Name string `toml:"name"`
 
-	CPU       CPU       `toml:"cpu"`
-	Memory    Memory    `toml:"memory"`
-	Boot      Boot      `toml:"boot"`
-	Init      Init      `toml:"init"`
-	Serial    Serial    `toml:"serial"`
+	CPU    CPU    `toml:"cpu"`
+	Memory Memory `toml:"memory"`
+	Boot   Boot   `toml:"boot"`
+	Init   Init   `toml:"init"`
+	Serial Serial `toml:"serial"`
+
+	// Disks are the guest's disks, in the order in which it finds them.
+	Disks []Disk `toml:"disk"`
+
+	// Nets are the guest's network devices, in the order in which it finds them.
+	Nets []Net `toml:"net"`
+
+	// Shares are folders of the host that the guest sees.
+	Shares []Share `toml:"share"`
+
+	Vsock     Vsock     `toml:"vsock"`
+	Console   Console   `toml:"console"`
+	RNG       RNG       `toml:"rng"`
+	Balloon   Balloon   `toml:"balloon"`
 	Lifecycle Lifecycle `toml:"lifecycle"`
 }
 
@@ -158,6 +172,9 @@ func Default() *Machine {
 		Memory:    Memory{Size: 512 << 20, Backing: Anonymous},
 		Boot:      Boot{Protocol: ProtocolAuto, CmdlineDefault: true},
 		Serial:    Serial{Output: SerialTerminal},
+		Vsock:     Vsock{CID: 3},
+		Console:   Console{Output: SerialNone},
+		Balloon:   Balloon{DeflateOnOOM: true, FreePageReporting: true},
 		Lifecycle: Lifecycle{StopTimeout: Duration(30e9), OnReset: End, OnPanic: End},
 	}
 }

@@ -68,15 +68,22 @@ func TestExamplesOfTheManualParse(t *testing.T) {
 	}
 }
 
-// comments are the doc comments of machine.go, by type and by Type.Field.
+// schemaFiles hold the types that machine files are made of.
+var schemaFiles = []string{"machine.go", "storage.go", "net.go", "channels.go"}
+
+// comments are the doc comments of the schema, by type and by Type.Field.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "machine.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := make(map[string]string)
-	for _, d := range file.Decls {
+	var decls []ast.Decl
+	for _, name := range schemaFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decls = append(decls, file.Decls...)
+	}
+	for _, d := range decls {
 		decl, ok := d.(*ast.GenDecl)
 		if !ok || decl.Tok != token.TYPE {
 			continue
@@ -132,9 +139,7 @@ func writeReference(t *testing.T) string {
 			value, at := v.Field(f.index), join(path, f.key)
 			if value.Kind() == reflect.Slice {
 				one := reflect.New(value.Type().Elem()).Elem()
-				if file, ok := one.Addr().Interface().(*File); ok {
-					file.Mode = 0o644
-				}
+				one.Addr().Interface().(interface{ complete() }).complete()
 				section("`[["+at+"]]`", at, one)
 				continue
 			}
@@ -150,7 +155,7 @@ func mustSay(t *testing.T, doc map[string]string, key, name string) string {
 	t.Helper()
 	s := sentence(doc[key], name)
 	if s == "" {
-		t.Errorf("machine.go: %s has no comment", key)
+		t.Errorf("%s has no comment", key)
 	}
 	return s
 }
@@ -177,6 +182,14 @@ func describe(v reflect.Value) (kind, standard string) {
 		kind = words(actionWords)
 	case HugePages:
 		kind = words(hugePagesWords)
+	case DiskFormat:
+		kind = words(formatWords)
+	case ShareCache:
+		kind = words(cacheWords)
+	case NetType:
+		kind = words(netTypeWords)
+	case Vhost:
+		kind = words(vhostWords)
 	case Size:
 		kind = "size"
 	case Duration:

@@ -8,15 +8,8 @@ import (
 // notYet names the sections that machines of other releases have. A file that
 // asks for one is refused with its reason rather than as a misspelling.
 var notYet = map[string]string{
-	"balloon": "memory balloon",
-	"console": "virtio console (the serial console is [serial])",
-	"disk":    "disks",
-	"net":     "network devices",
-	"pci":     "devices of the host",
-	"pmem":    "persistent memory",
-	"rng":     "random number device",
-	"share":   "shared folders",
-	"vsock":   "vsock",
+	"pci":  "devices of the host",
+	"pmem": "persistent memory",
 }
 
 // field is a struct's field as the decoder sees it.

@@ -21,6 +21,9 @@ func New(c Config) (_ *Machine, err error) {
 	if c.Machine == nil {
 		return nil, errors.New("machine: no description given")
 	}
+	if c.Machine.HasPCI() {
+		return nil, fmt.Errorf("machine %q: devices on a PCI bus, such as disks: this build has no such bus", c.Machine.Name)
+	}
 	m := &Machine{
 		log:      c.log(),
 		endWith:  make(chan Exit, 1),
