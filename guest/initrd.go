@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/agent/bootconf"
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/guest/initrd"
@@ -27,14 +28,9 @@ var wishedModules = []string{"button", "evdev", "pvpanic_mmio"}
 // the one it made before.
 func buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (string, error) {
 	o := initrd.Options{
-		Agent: filepath.Join(d.Programs, agentProgram),
-		Shell: filepath.Join(d.Programs, shellProgram),
-		Config: bootconf.Config{
-			Hostname: m.Init.Hostname,
-			Exec:     m.Init.Exec,
-			Env:      m.Init.Env,
-			Dir:      m.Init.Dir,
-		},
+		Agent:  filepath.Join(d.Programs, agentProgram),
+		Shell:  filepath.Join(d.Programs, shellProgram),
+		Config: agentConfig(m),
 	}
 	for _, p := range []string{o.Agent, o.Shell} {
 		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
@@ -55,8 +51,27 @@ func buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (string, err
 	return initrd.BuildFile(filepath.Join(d.Cache, "initrd"), o)
 }
 
+// agentConfig is the agent's job.
+func agentConfig(m *configs.Machine) bootconf.Config {
+	c := bootconf.Config{
+		Hostname:   m.Init.Hostname,
+		Exec:       m.Init.Exec,
+		Env:        m.Init.Env,
+		Dir:        m.Init.Dir,
+		Interfaces: interfaces(m),
+		Mounts:     mounts(m),
+	}
+	if m.Vsock.Path != "" {
+		c.VsockPort = agent.VsockPort
+	}
+	if m.Console.Output == configs.SerialTerminal {
+		c.Console = "/dev/hvc0"
+	}
+	return c
+}
+
 // modules are those that Hull wishes, where the kernel has them, and those that
-// the description names, which it must have.
+// the machine's devices need and its description names, which it must have.
 func modules(m *configs.Machine, bundle *kernel.Bundle) ([]initrd.Module, error) {
 	if bundle == nil {
 		if len(m.Init.Modules) > 0 {
@@ -64,11 +79,14 @@ func modules(m *configs.Machine, bundle *kernel.Bundle) ([]initrd.Module, error)
 		}
 		return nil, nil
 	}
-	must, err := bundle.Modules(m.Init.Modules)
-	if err != nil {
+	if _, err := bundle.Modules(m.Init.Modules); err != nil {
 		return nil, fmt.Errorf("init.modules: %w", err)
 	}
-	want := slices.Clone(m.Init.Modules)
+	want := append(deviceModules(m), m.Init.Modules...)
+	must, err := bundle.Modules(want)
+	if err != nil {
+		return nil, fmt.Errorf("a module that the machine's devices need: %w", err)
+	}
 	for _, name := range wishedModules {
 		if _, err := bundle.Modules([]string{name}); err == nil {
 			want = append(want, name)

@@ -26,7 +26,8 @@ const (
 )
 
 // Config is what PID 1 does, in this order: set the host name, load the
-// modules, then run Exec or serve the lab.
+// modules, mount file systems, set up the network, serve the agent's protocol,
+// then run Exec or serve the lab.
 type Config struct {
 	// Version is the file's format. Encode fills in a zero.
 	Version int `json:"version"`
@@ -36,6 +37,17 @@ type Config struct {
 
 	// Modules are loaded in this order, dependencies first.
 	Modules []Module `json:"modules,omitempty"`
+
+	// Interfaces are network devices to set up.
+	Interfaces []Interface `json:"interfaces,omitempty"`
+
+	// Mounts are mounted in this order. One on / becomes the root in which Exec
+	// and the agent's programs run.
+	Mounts []Mount `json:"mounts,omitempty"`
+
+	// VsockPort is the vsock port on which the agent's protocol is served; 0 for
+	// none.
+	VsockPort uint32 `json:"vsock_port,omitempty"`
 
 	// Exec is the main process and its arguments. A name without a slash is
 	// looked up in the PATH of Env.
@@ -48,8 +60,8 @@ type Config struct {
 	// Dir is the working directory of Exec; empty means /.
 	Dir string `json:"dir,omitempty"`
 
-	// Console is the terminal that Exec gets, such as /dev/ttyS0; empty means
-	// the terminal behind /dev/console.
+	// Console is the terminal that Exec gets, such as /dev/hvc0; empty means the
+	// terminal behind /dev/console.
 	Console string `json:"console,omitempty"`
 
 	// Lab makes the guest a lab host instead of running Exec.
@@ -179,6 +191,7 @@ func (c *Config) Validate() error {
 			bad(fmt.Sprintf("modules[%d].params", i), "holds a zero byte")
 		}
 	}
+	c.validateDevices(bad)
 	if c.Lab == nil && (len(c.Exec) == 0 || c.Exec[0] == "") {
 		bad("exec", "names no program")
 	}

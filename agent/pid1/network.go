@@ -1,10 +1,37 @@
 package pid1
 
 import (
+	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/agent/netconf"
 )
+
+// leaseTime is how long the main process waits for an address by DHCP. Without
+// one it starts all the same.
+const leaseTime = 15 * time.Second
+
+// network sets the configured interfaces up, all at once.
+func (s *system) network() {
+	var all sync.WaitGroup
+	for _, c := range s.conf.Interfaces {
+		all.Add(1)
+		s.start(func() {
+			defer all.Done()
+			err := netconf.Up(context.Background(), c, netconf.Options{
+				Resolv: "/etc/resolv.conf", LeaseTime: leaseTime, Remark: say,
+			})
+			if err != nil {
+				say(err.Error())
+			}
+		})
+	}
+	all.Wait()
+}
 
 // loopbackUp makes 127.0.0.1 answer.
 func loopbackUp() error {

@@ -83,9 +83,13 @@ func (s *system) run() error {
 	if err := loadModules(s.conf.Modules, say); err != nil {
 		return err
 	}
+	if err := mountFilesystems(s.conf.Mounts); err != nil {
+		return err
+	}
 	if err := loopbackUp(); err != nil {
 		say(err.Error())
 	}
+	s.network()
 	watchPowerButton(func() { s.ask(ending{}) }, s.start)
 	if s.conf.Lab != nil {
 		return s.lab()

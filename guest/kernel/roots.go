@@ -14,6 +14,8 @@ var roots = []string{
 	// File systems: shares, images and the overlay over them.
 	"9p", "9pnet_virtio", "9pnet_fd", "fuse", "virtiofs", "overlay", "ext4",
 	"squashfs", "erofs", "isofs", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "loop",
+	// DHCP.
+	"af_packet",
 	// Host and guest sockets.
 	"vsock", "vsock_loopback", "vmw_vsock_virtio_transport",
 	// A lab host runs Hull itself: KVM, vhost, taps.

@@ -94,3 +94,22 @@ func (e *EventFD) Close() error {
 	}
 	return nil
 }
+
+// Pending reports whether the counter is not 0, and leaves it as it is.
+func (e *EventFD) Pending() (bool, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.fd < 0 {
+		return false, ErrClosed
+	}
+	p := []unix.PollFd{{Fd: int32(e.fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(p, 0)
+		switch {
+		case err == nil:
+			return n > 0, nil
+		case !errors.Is(err, unix.EINTR):
+			return false, fmt.Errorf("eventfd: poll: %w", err)
+		}
+	}
+}
