@@ -30,6 +30,8 @@ type Client struct {
 	last  uint32
 	pings map[string]chan struct{}
 	err   error // why the connection is over
+
+	version uint16 // of the protocol, chosen by the server
 }
 
 // pipeWriter writes whole frames, one at a time.
@@ -66,7 +68,8 @@ func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
 	fr := newFrameReader(conn)
 	answered := make(chan error, 1)
 	go func() {
-		err := awaitAnswer(fr, mine.session)
+		version, err := awaitAnswer(fr, mine.session)
+		c.version = version
 		answered <- err
 		if err == nil {
 			c.read(fr, mine.session)
@@ -127,22 +130,24 @@ func (c *Client) greet(ctx context.Context, mine *hello, answered <-chan error) 
 
 // awaitAnswer reads up to the answer to this session's hello, past anything
 // that the server sent to clients before.
-func awaitAnswer(fr *frameReader, id sessionID) error {
+func awaitAnswer(fr *frameReader, id sessionID) (version uint16, err error) {
 	for {
 		_, h, err := fr.next(magicServer)
 		switch {
 		case errors.Is(err, errGarbage):
 			if err := fr.skip(magicServer); err != nil {
-				return fmt.Errorf("read: %w", err)
+				return 0, fmt.Errorf("read: %w", err)
 			}
 		case err != nil:
-			return fmt.Errorf("read: %w", err)
+			return 0, fmt.Errorf("read: %w", err)
 		case h == nil || h.session != id:
 			// An old client's frame, or the answer to its hello.
 		case h.high == 0:
-			return versionError(&hello{low: h.low, extra: h.extra})
+			return 0, versionError(&hello{low: h.low, extra: h.extra})
+		case h.high < versionLow || h.high > versionHigh:
+			return 0, fmt.Errorf("the server chose version %d: %w", h.high, errGarbage)
 		default:
-			return nil
+			return h.high, nil
 		}
 	}
 }
@@ -223,6 +228,9 @@ func (c *Client) Spawn(ctx context.Context, cmd Command) (*Process, error) {
 	req, err := cmd.request()
 	if err != nil {
 		return nil, err
+	}
+	if cmd.Builtin && c.version < versionBuiltin {
+		return nil, fmt.Errorf("built-in %q: the agent speaks version %d of the protocol, which has none", cmd.Args[0], c.version)
 	}
 	p := newProcess(c, &cmd, req)
 	c.mu.Lock()

@@ -25,7 +25,8 @@ const (
 	spawnNullStderr     = 1 << 5
 	spawnMergeStderr    = 1 << 6
 	spawnUser           = 1 << 7
-	spawnFlags          = 1<<8 - 1
+	spawnBuiltin        = 1 << 8 // since version 2
+	spawnFlags          = 1<<9 - 1
 )
 
 // WinSize is the size of a terminal in characters.
@@ -51,6 +52,10 @@ type Command struct {
 	Size WinSize
 
 	User *User // nil: the agent's own
+
+	// Builtin has the agent do it itself: Args[0] names a built-in
+	// (docs/agent-protocol.md, section 6). TTY and User mean nothing then.
+	Builtin bool
 
 	// KillOnDisconnect ends the process, and what it started, when the pipe to
 	// this client breaks. Without it the process runs on.
@@ -86,7 +91,8 @@ func (c *Command) request() (*spawnRequest, error) {
 			s.flags |= flag
 		}
 	}
-	set(c.TTY, spawnTTY)
+	set(c.TTY && !c.Builtin, spawnTTY)
+	set(c.Builtin, spawnBuiltin)
 	set(c.KillOnDisconnect, spawnKillDisconnect)
 	set(c.KillLeft, spawnKillLeft)
 	set(c.Stdin == nil, spawnNullStdin)

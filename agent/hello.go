@@ -23,7 +23,10 @@ const (
 // Protocol versions that this package speaks.
 const (
 	versionLow  = 1
-	versionHigh = 1
+	versionHigh = 2
+
+	// versionBuiltin is the first that has built-ins.
+	versionBuiltin = 2
 )
 
 // sessionID tells one client's session from what another left in the pipe.

@@ -44,9 +44,9 @@ func (j *job) send(kind frameType, c channel, payload []byte) error {
 }
 
 // run starts the program and sees it through to its end.
-func (j *job) run(p *Program) {
+func (j *job) run(req *spawnRequest) {
 	defer j.session.server.leave(j)
-	r, err := j.session.server.spawner.Start(p)
+	r, err := j.session.server.start(req)
 	if err != nil {
 		j.detach()
 		j.session.forget(j.id)

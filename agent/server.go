@@ -17,6 +17,9 @@ type ServerOptions struct {
 	// Spawner starts the programs.
 	Spawner Spawner
 
+	// Builtins are what the server does itself, by name. May be nil.
+	Builtins map[string]Builtin
+
 	// MaxProcesses is how many run at once, those of sessions that are over
 	// included; 0 is DefaultMaxProcesses. One session has at most 1,024.
 	MaxProcesses int
@@ -28,9 +31,10 @@ type ServerOptions struct {
 
 // Server runs programs for the clients of pipes (docs/agent-protocol.md).
 type Server struct {
-	spawner Spawner
-	most    int
-	remark  func(string)
+	spawner  Spawner
+	builtins builtins
+	most     int
+	remark   func(string)
 
 	mu      sync.Mutex
 	jobs    map[*job]struct{} // running or about to
@@ -40,7 +44,7 @@ type Server struct {
 
 // NewServer returns a Server. It needs no end of its own: see Shutdown.
 func NewServer(o ServerOptions) *Server {
-	s := &Server{spawner: o.Spawner, most: o.MaxProcesses, remark: o.Remark, jobs: make(map[*job]struct{})}
+	s := &Server{spawner: o.Spawner, builtins: o.Builtins, most: o.MaxProcesses, remark: o.Remark, jobs: make(map[*job]struct{})}
 	if s.most <= 0 {
 		s.most = DefaultMaxProcesses
 	}

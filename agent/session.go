@@ -122,7 +122,7 @@ func (s *session) spawn(f *frame) error {
 	s.mu.Lock()
 	s.jobs[f.process] = j
 	s.mu.Unlock()
-	go j.run(req.program())
+	go j.run(req)
 	return nil
 }
 

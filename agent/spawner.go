@@ -41,6 +41,14 @@ const (
 	StreamStdout               // for Stderr: wherever Stdout leads
 )
 
+// start starts what a request asks for.
+func (s *Server) start(req *spawnRequest) (Running, error) {
+	if req.has(spawnBuiltin) {
+		return s.builtins.start(req.program())
+	}
+	return s.spawner.Start(req.program())
+}
+
 // Running is a process that a Spawner started. Its methods may be called from
 // any goroutine, and after its end.
 type Running interface {

@@ -1,6 +1,7 @@
 package bootconf
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"path"
@@ -41,6 +42,15 @@ type Interface struct {
 
 	// DNS are name servers for /etc/resolv.conf. Empty leaves what DHCP says.
 	DNS []string `json:"dns,omitempty"`
+}
+
+// Validate reports everything that is wrong with n, joined.
+func (n *Interface) Validate() error {
+	var errs []error
+	n.validate(func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
+	})
+	return errors.Join(errs...)
 }
 
 // DHCP is the Address of an interface that asks for one.

@@ -15,6 +15,9 @@ import (
 // one it starts all the same.
 const leaseTime = 15 * time.Second
 
+// resolvConf is where programs look for name servers.
+const resolvConf = "/etc/resolv.conf"
+
 // network sets the configured interfaces up, all at once.
 func (s *system) network() {
 	var all sync.WaitGroup
@@ -23,7 +26,7 @@ func (s *system) network() {
 		s.start(func() {
 			defer all.Done()
 			err := netconf.Up(context.Background(), c, netconf.Options{
-				Resolv: "/etc/resolv.conf", LeaseTime: leaseTime, Remark: say,
+				Resolv: resolvConf, LeaseTime: leaseTime, Remark: say,
 			})
 			if err != nil {
 				say(err.Error())

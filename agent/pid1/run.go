@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/agent/bootconf"
 	"github.com/hullvm/hull/agent/reap"
 )
@@ -32,6 +33,7 @@ type ending struct {
 type system struct {
 	reaper *reap.Reaper
 	conf   *bootconf.Config
+	server *agent.Server // of the agent's protocol; nil where it is not served
 	end    chan ending
 }
 
@@ -93,6 +95,11 @@ func (s *system) run() error {
 	watchPowerButton(func() { s.ask(ending{}) }, s.start)
 	if s.conf.Lab != nil {
 		return s.lab()
+	}
+	if s.conf.VsockPort != 0 {
+		if err := s.serve(s.conf.VsockPort); err != nil {
+			return err
+		}
 	}
 	s.main()
 	return nil

@@ -1,0 +1,82 @@
+package pid1
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mdlayher/vsock"
+
+	"github.com/hullvm/hull/agent"
+	"github.com/hullvm/hull/agent/bootconf"
+	"github.com/hullvm/hull/agent/builtins"
+	"github.com/hullvm/hull/agent/local"
+	"github.com/hullvm/hull/agent/netconf"
+)
+
+// guestCgroup is below which each process that a client starts has a cgroup of
+// its own.
+const guestCgroup = "/sys/fs/cgroup/hull"
+
+// maxInterface bounds the description of an interface that a client sends, in
+// bytes.
+const maxInterface = 64 << 10
+
+// serve answers clients on a vsock port until the machine ends.
+func (s *system) serve(port uint32) error {
+	l, err := vsock.Listen(port, nil)
+	if err != nil {
+		return fmt.Errorf("vsock port %d: listen: %w", port, err)
+	}
+	cgroup := guestCgroup
+	if err := os.Mkdir(cgroup, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		cgroup = "" // without cgroup2 a kill reaches the process group
+	}
+	own := builtins.All()
+	own["network"] = s.setNetwork
+	own["poweroff"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{status: &exit{}}); return 0 }
+	own["reboot"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{reboot: true}); return 0 }
+	s.server = agent.NewServer(agent.ServerOptions{
+		Spawner:  local.NewSpawner(local.Options{Reaper: s.reaper, Cgroup: cgroup}),
+		Builtins: own,
+		Remark:   say,
+	})
+	s.start(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				say(fmt.Sprintf("vsock port %d: accept: %v", port, err))
+				return
+			}
+			s.start(func() {
+				if err := s.server.Serve(context.Background(), c); err != nil {
+					say(err.Error())
+				}
+			})
+		}
+	})
+	return nil
+}
+
+// setNetwork is the built-in that sets an interface up; its description comes on
+// standard input.
+func (s *system) setNetwork(_ context.Context, b agent.BuiltinCall) int {
+	var c bootconf.Interface
+	err := json.NewDecoder(io.LimitReader(b.Stdin, maxInterface)).Decode(&c)
+	if err == nil {
+		err = c.Validate()
+	}
+	if err == nil {
+		// Its lease is renewed for as long as the machine runs, and not only for
+		// as long as the client is there.
+		err = netconf.Up(context.Background(), c, netconf.Options{Resolv: resolvConf, LeaseTime: leaseTime, Remark: say})
+	}
+	if err != nil {
+		fmt.Fprintf(b.Stderr, "network: %v\n", err)
+		return 1
+	}
+	return 0
+}
