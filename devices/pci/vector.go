@@ -7,9 +7,9 @@ type Message struct {
 }
 
 // Vector is one MSI-X vector as the monitor backs it: an eventfd that the
-// hypervisor turns into a message. Raise and FD may be called from any
-// goroutine and take no lock that the others hold for long; the others are
-// called one at a time.
+// hypervisor turns into a message. Raise, FD and Pending may be called from any
+// goroutine, at any time, after Close as well; the others are called one at a
+// time, and not after Close. None calls back into the function.
 //
 // A vector starts masked. While it is, what is raised is kept, and delivered by
 // Unmask.
@@ -19,7 +19,7 @@ type Vector interface {
 	Set(Message) error
 	Mask() error
 	Unmask() error
-	Pending() bool // raised while masked; called from any goroutine
+	Pending() bool // raised while masked
 	Close() error
 }
 

@@ -24,17 +24,17 @@ func (f *commonFile) ReadRegister(off uint64) uint64 {
 	case regDeviceFeatureSelect:
 		return uint64(t.selects.deviceFeature)
 	case regDeviceFeature:
-		return half(t.offer, t.selects.deviceFeature)
+		return uint64(t.handshake.OfferedFeatures(t.selects.deviceFeature))
 	case regDriverFeatureSelect:
 		return uint64(t.selects.driverFeature)
 	case regDriverFeature:
-		return half(t.features, t.selects.driverFeature)
+		return uint64(t.handshake.DriverFeatures(t.selects.driverFeature))
 	case regConfigMSIXVector:
 		return uint64(t.configVector.vector.Load())
 	case regNumQueues:
 		return uint64(len(t.queues))
 	case regDeviceStatus:
-		return uint64(t.status)
+		return uint64(t.handshake.Status())
 	case regConfigGeneration:
 		return uint64(t.generation.Load() & 0xff)
 	case regQueueSelect:
@@ -64,7 +64,7 @@ func (f *commonFile) WriteRegister(off, value uint64) {
 	case regDriverFeatureSelect:
 		t.selects.driverFeature = uint32(value)
 	case regDriverFeature:
-		t.writeFeaturesLocked(uint32(value))
+		t.checkLocked(t.handshake.WriteDriverFeatures(t.selects.driverFeature, uint32(value)))
 	case regConfigMSIXVector:
 		t.configVector.set(uint16(value))
 	case regQueueSelect:
@@ -74,28 +74,11 @@ func (f *commonFile) WriteRegister(off, value uint64) {
 	}
 }
 
-// half is the word of features that a select register chooses.
-func half(features uint64, word uint32) uint64 {
-	if word > 1 {
-		return 0
-	}
-	return features >> (32 * word) & 0xffffffff
-}
-
-// writeFeaturesLocked takes what the driver accepts, until FEATURES_OK.
-func (t *Transport) writeFeaturesLocked(v uint32) {
-	word := t.selects.driverFeature
-	if word > 1 || t.status&virtio.StatusFeaturesOK != 0 {
+// checkLocked counts a write that was refused.
+func (t *Transport) checkLocked(err error) {
+	if err != nil {
 		t.refused.Add(1)
-		return
 	}
-	t.features = t.features&^(0xffffffff<<(32*word)) | uint64(v)<<(32*word)
-}
-
-// featuresGoodLocked reports whether the features can be what both sides go by
-// (section 2.2).
-func (t *Transport) featuresGoodLocked() bool {
-	return t.features&^t.offer == 0 && t.features&virtio.FeatureVersion1 != 0
 }
 
 // writeQueueLocked takes a write to a register of the selected queue. What says
@@ -111,7 +94,7 @@ func (t *Transport) writeQueueLocked(off, value uint64) {
 		q.interrupt.set(uint16(value))
 		return
 	}
-	if q.enabled || t.status&virtio.StatusDriverOK != 0 || !q.write(off, value) {
+	if q.enabled || t.handshake.Status()&virtio.StatusDriverOK != 0 || !q.write(off, value) {
 		t.refused.Add(1)
 	}
 }

@@ -16,7 +16,12 @@ type limitedLog struct {
 	lines atomic.Int64
 }
 
-func (l *limitedLog) warn(what string, err error) {
+// info is for what a driver did wrong, warn for what is lost by it.
+func (l *limitedLog) info(what string, err error) { l.write(slog.LevelInfo, what, err) }
+
+func (l *limitedLog) warn(what string, err error) { l.write(slog.LevelWarn, what, err) }
+
+func (l *limitedLog) write(level slog.Level, what string, err error) {
 	if l.log == nil {
 		return
 	}
@@ -24,8 +29,8 @@ func (l *limitedLog) warn(what string, err error) {
 	if n > maxLines {
 		return
 	}
-	l.log.LogAttrs(context.Background(), slog.LevelWarn, what, slog.String("device", l.name), slog.Any("error", err))
+	l.log.LogAttrs(context.Background(), level, what, slog.String("device", l.name), slog.Any("error", err))
 	if n == maxLines {
-		l.log.LogAttrs(context.Background(), slog.LevelWarn, "no more is logged of this device", slog.String("device", l.name))
+		l.log.LogAttrs(context.Background(), level, "no more is logged of this device", slog.String("device", l.name))
 	}
 }

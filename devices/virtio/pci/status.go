@@ -12,31 +12,20 @@ import (
 func (t *Transport) writeStatus(v virtio.Status) {
 	t.control.Lock()
 	defer t.control.Unlock()
-	if v == 0 {
+	if v&^virtio.StatusNeedsReset == 0 {
 		t.reset()
 		return
 	}
-	if t.advance(v) {
+	t.mu.Lock()
+	step, err := t.handshake.WriteStatus(v)
+	t.mu.Unlock()
+	if err != nil {
+		t.refused.Add(1)
+		t.log.info("status refused", err)
+	}
+	if step == virtio.StepStart {
 		t.start()
 	}
-}
-
-// advance sets the status, and reports whether the device is to start.
-func (t *Transport) advance(v virtio.Status) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	next, ok := t.status.Next(v)
-	added := next &^ t.status
-	if ok && added&virtio.StatusFeaturesOK != 0 && !t.featuresGoodLocked() {
-		// Section 3.1.1, step 6: the driver reads it back to find out.
-		next &^= virtio.StatusFeaturesOK | virtio.StatusDriverOK
-		ok = false
-	}
-	if !ok {
-		t.refused.Add(1)
-	}
-	t.status = next
-	return next&added&virtio.StatusDriverOK != 0
 }
 
 // start activates the device. The caller holds control.
@@ -55,22 +44,25 @@ func (t *Transport) start() {
 		}
 	}
 	t.broken(a, fmt.Errorf("activate: %w", err))
+	t.ended()
+}
+
+// ended makes nothing of the functions of an activation any more.
+func (t *Transport) ended() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running = nil
 }
 
 // activation is what the device is given. It counts as running from here on.
 func (t *Transport) activation() (*virtio.Activation, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := &virtio.Activation{Memory: t.memory, Features: t.features, Queues: make([]*virtio.Queue, len(t.queues))}
+	a := &virtio.Activation{Memory: t.memory, Features: t.handshake.Features(), Queues: make([]*virtio.Queue, len(t.queues))}
 	a.ConfigChanged = func() { t.configChanged(a) }
 	a.Broken = func(err error) { t.broken(a, err) }
 	t.running = a
-	options := virtq.Options{
-		Packed:     a.Has(virtio.FeatureRingPacked),
-		EventIndex: a.Has(virtio.FeatureEventIdx),
-		Indirect:   a.Has(virtio.FeatureIndirectDesc),
-		InOrder:    a.Has(virtio.FeatureInOrder),
-	}
+	options := virtio.RingOptions(a.Features)
 	for i := range t.queues {
 		q := &t.queues[i]
 		if !q.enabled {
@@ -91,13 +83,13 @@ func (t *Transport) reset() {
 	t.stop()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.features, t.selects = 0, selects{}
+	t.selects = selects{}
 	for i := range t.queues {
 		t.queues[i].reset()
 	}
 	t.configVector.vector.Store(noVector)
 	t.clearISR()
-	t.status = 0
+	t.handshake.Reset()
 }
 
 // stop deactivates the device, and forgets notifications that nobody took. The
@@ -107,9 +99,7 @@ func (t *Transport) stop() {
 		t.device.Deactivate()
 		t.active = false
 	}
-	t.mu.Lock()
-	t.running = nil
-	t.mu.Unlock()
+	t.ended()
 	for _, k := range t.kicks {
 		_, _ = k.event.Take()
 	}
@@ -132,12 +122,9 @@ func (t *Transport) configChanged(a *virtio.Activation) {
 func (t *Transport) broken(a *virtio.Activation, err error) {
 	t.mu.Lock()
 	ours := t.running == a
-	told := t.status&virtio.StatusNeedsReset != 0
-	if ours {
-		t.status |= virtio.StatusNeedsReset
-	}
+	notify := ours && t.handshake.NeedsReset()
 	t.mu.Unlock()
-	if !ours || told {
+	if !notify {
 		return
 	}
 	t.log.warn("device needs a reset", err)

@@ -30,8 +30,9 @@ type Config struct {
 	Offer uint64
 }
 
-// DefaultOffer are the features of every device that a transport offers.
-const DefaultOffer = virtio.FeatureVersion1 | virtio.FeatureIndirectDesc | virtio.FeatureEventIdx
+// DefaultOffer are the features of every device that a transport offers: those
+// of rings.
+const DefaultOffer = virtio.FeatureVersion1 | virtio.RingFeatures
 
 // Doorbells has the hypervisor signal an eventfd when a guest writes to an
 // address, without an exit to the monitor. A write of any length counts.
@@ -46,7 +47,6 @@ type Transport struct {
 	device    virtio.Device
 	memory    *mem.Guest
 	doorbells Doorbells
-	offer     uint64 // features
 	function  *pci.Function
 	msix      *pci.MSIX // nil for none
 	kicks     []*kick   // one for each queue
@@ -64,12 +64,11 @@ type Transport struct {
 	paused  bool
 	closed  bool
 
-	mu       sync.Mutex // guards what follows
-	status   virtio.Status
-	running  *virtio.Activation // whose functions count; nil where none does
-	features uint64             // that the driver accepts
-	selects  selects
-	queues   []queue
+	mu        sync.Mutex // guards what follows
+	handshake *virtio.Handshake
+	running   *virtio.Activation // whose functions count; nil where none does
+	selects   selects
+	queues    []queue
 }
 
 // selects are the registers that choose what others show.
@@ -95,9 +94,9 @@ func newTransport(c Config) (*Transport, error) {
 	}
 	t := &Transport{
 		name: c.Name, device: c.Device, memory: c.Memory, doorbells: c.Doorbells,
-		offer:    c.Device.Features() | offer | virtio.FeatureVersion1,
-		function: pci.NewFunction(c.Name, identity(c.Device.ID())),
-		log:      limitedLog{log: c.Log, name: c.Name},
+		function:  pci.NewFunction(c.Name, identity(c.Device.ID())),
+		log:       limitedLog{log: c.Log, name: c.Name},
+		handshake: virtio.NewHandshake(c.Device.Features() | offer | virtio.FeatureVersion1),
 	}
 	t.configVector.init(t)
 	sizes := c.Device.QueueSizes()
