@@ -1,0 +1,373 @@
+package pci
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hullvm/hull/devices/virtio"
+	"github.com/hullvm/hull/devices/virtio/virtqtest"
+	"github.com/hullvm/hull/internal/guesttest"
+	"github.com/hullvm/hull/mem"
+)
+
+func TestDeviceIsActivatedWithWhatTheDriverSet(t *testing.T) {
+	d := newFake()
+	g := newGuest(t, d, nil).open()
+	g.enableMSIX()
+	g.negotiate(virtio.FeatureVersion1 | virtio.FeatureEventIdx | 1<<5)
+	q := virtqtest.New(t, virtqtest.Options{Size: 8, Memory: g.memory})
+	g.setQueue(0, q, 2)
+	if got := d.take(); got != "[]" {
+		t.Errorf("calls %v before DRIVER_OK", got)
+	}
+	g.write("device_status", working)
+	if got := d.take(); got != "[activate]" {
+		t.Errorf("calls %v", got)
+	}
+	a := d.activation()
+	if a.Features != virtio.FeatureVersion1|virtio.FeatureEventIdx|1<<5 || a.Memory != g.memory.Guest {
+		t.Errorf("features %#x", a.Features)
+	}
+	if len(a.Queues) != 2 || a.Queues[1] != nil || a.Queues[0].Layout != q.Layout() {
+		t.Fatalf("queues %v", a.Queues)
+	}
+	if got := a.Queues[0].InterruptFD(); got != g.vectors.At(2).FD() {
+		t.Errorf("interrupt is descriptor %d", got)
+	}
+	g.write("device_status", working)
+	g.write("device_status", working|uint64(virtio.StatusFailed))
+	if got := d.take(); got != "[]" {
+		t.Errorf("calls %v after DRIVER_OK", got)
+	}
+	g.write("device_status", 0)
+	g.write("device_status", 0)
+	if got := d.take(); got != "[deactivate]" {
+		t.Errorf("calls %v", got)
+	}
+}
+
+func TestFeaturesOKDoesNotStick(t *testing.T) {
+	for name, features := range map[string]uint64{
+		"not offered":     virtio.FeatureVersion1 | 1<<6,
+		"without VERSION": virtio.FeatureEventIdx,
+		"none":            0,
+	} {
+		d := newFake()
+		g := newGuest(t, d, nil).open()
+		g.negotiate(features)
+		g.expect("device_status", driven)
+		g.write("device_status", working)
+		g.expect("device_status", driven)
+		if got := d.take(); got != "[]" {
+			t.Errorf("%s: calls %v", name, got)
+		}
+		if g.transport.Stats().Refused != 2 {
+			t.Errorf("%s: %d were refused", name, g.transport.Stats().Refused)
+		}
+		// Another try within the same initialisation.
+		g.write("driver_feature_select", 0)
+		g.write("driver_feature", 0)
+		g.write("driver_feature_select", 1)
+		g.write("driver_feature", virtio.FeatureVersion1>>32)
+		g.write("device_status", agreed)
+		g.expect("device_status", agreed)
+	}
+}
+
+// Each sequence ends with a register that must not have changed.
+func TestWritesOutOfTurnAreRefused(t *testing.T) {
+	type step struct {
+		name  string
+		value uint64
+	}
+	start := []step{{"device_status", 1}, {"device_status", driven}, {"driver_feature_select", 1}, {"driver_feature", 1}, {"device_status", agreed}}
+	enabled := append(start, step{"queue_desc", 0x1000}, step{"queue_driver", 0x2000}, step{"queue_device", 0x3000}, step{"queue_enable", 1})
+	running := append(enabled, step{"device_status", working})
+	for name, test := range map[string]struct {
+		before []step
+		write  step
+		read   uint64
+	}{
+		"DRIVER_OK without FEATURES_OK":     {start[:2], step{"device_status", driven | 4}, driven},
+		"FEATURES_OK first":                 {nil, step{"device_status", 8}, 0},
+		"all at once":                       {nil, step{"device_status", working}, 0},
+		"a bit taken back":                  {running, step{"device_status", agreed}, working},
+		"NEEDS_RESET set by the driver":     {start, step{"device_status", agreed | 64}, agreed},
+		"an unknown bit":                    {start[:2], step{"device_status", driven | 16}, driven},
+		"features after FEATURES_OK":        {start, step{"driver_feature", 3}, 1},
+		"features before DRIVER":            {start[:1], step{"driver_feature", 3}, 0},
+		"queue size after DRIVER_OK":        {running, step{"queue_size", 8}, 64},
+		"queue moved after DRIVER_OK":       {running, step{"queue_desc", 0x8000}, 0x1000},
+		"available ring after DRIVER_OK":    {running, step{"queue_driver", 0x8000}, 0x2000},
+		"used ring after DRIVER_OK":         {running, step{"queue_device", 0x8000}, 0x3000},
+		"queue disabled":                    {enabled, step{"queue_enable", 0}, 1},
+		"queue disabled after DRIVER_OK":    {running, step{"queue_enable", 0}, 1},
+		"queue moved after enable":          {enabled, step{"queue_desc", 0x8000}, 0x1000},
+		"queue size after enable":           {enabled, step{"queue_size", 8}, 64},
+		"queue enabled with 2":              {start, step{"queue_enable", 2}, 0},
+		"queue of no entries":               {start, step{"queue_size", 0}, 64},
+		"queue beyond its most":             {start, step{"queue_size", 128}, 64},
+		"another queue after DRIVER_OK":     {append(running, step{"queue_select", 1}), step{"queue_enable", 1}, 0},
+		"queue that there is not":           {append(start, step{"queue_select", 2}), step{"queue_enable", 1}, 0},
+		"size of a queue that there is not": {append(start, step{"queue_select", 0xffff}), step{"queue_size", 8}, 0},
+		"vector of such a queue":            {append(start, step{"queue_select", 2}), step{"queue_msix_vector", 1}, noVector},
+		"queue vector that there is not":    {start, step{"queue_msix_vector", 3}, noVector},
+		"config vector that there is not":   {start, step{"config_msix_vector", 0xfffe}, noVector},
+		"number of queues":                  {start, step{"num_queues", 7}, 2},
+		"offered features":                  {start, step{"device_feature", 7}, 1<<5 | virtio.RingFeatures&0xffffffff},
+		"notify offset":                     {start, step{"queue_notify_off", 7}, 0},
+		"generation":                        {start, step{"config_generation", 7}, 0},
+		"features of word 2":                {append(start[:2:2], step{"driver_feature_select", 2}), step{"driver_feature", 7}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuest(t, newFake(), nil).open()
+			for _, s := range test.before {
+				g.write(s.name, s.value)
+			}
+			g.write(test.write.name, test.write.value)
+			g.expect(test.write.name, test.read)
+		})
+	}
+}
+
+func TestResetWaitsForTheDevice(t *testing.T) {
+	d := newFake()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	d.hook = func(call string) error {
+		if call == "deactivate" {
+			close(entered)
+			<-leave
+		}
+		return nil
+	}
+	g := newGuest(t, d, nil).open()
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	done := make(chan struct{})
+	go func() {
+		g.write("device_status", 0)
+		close(done)
+	}()
+	<-entered
+	g.expect("device_status", working) // as another virtual CPU reads it
+	g.ring(0)                          // and notifies
+	select {
+	case <-done:
+		t.Error("reset was done before the device")
+	default:
+	}
+	close(leave)
+	<-done
+	d.hook = nil
+	g.expect("device_status", 0)
+	if n, err := g.transport.kicks[0].event.Take(); n != 0 || err != nil {
+		t.Errorf("%d kicks are left, error %v", n, err)
+	}
+}
+
+func TestBrokenDeviceNeedsAReset(t *testing.T) {
+	var log bytes.Buffer
+	d := newFake()
+	g := newGuest(t, d, func(c *Config) { c.Log = guesttest.Logger(&log) }).open()
+	g.enableMSIX()
+	for round := range 2 {
+		g.start(virtio.FeatureVersion1, virtqtest.Options{})
+		a := d.activation()
+		a.Broken(errors.New("descriptor 7: loop"))
+		a.Broken(errors.New("again"))
+		g.expect("device_status", broken)
+		if sent := g.vectors.At(0).Sent(); len(sent) != 1 {
+			t.Errorf("round %d: messages %v", round, sent)
+		}
+		if bits := g.isr(); bits != isrConfig {
+			t.Errorf("ISR status is %#x", bits)
+		}
+		g.write("device_status", broken|uint64(virtio.StatusFailed))
+		g.write("device_status", 0)
+		g.expect("device_status", 0)
+		// What comes late is of no more effect.
+		generation := g.read("config_generation")
+		a.Broken(errors.New("late"))
+		a.ConfigChanged()
+		g.expect("device_status", 0)
+		g.expect("config_generation", generation)
+	}
+	if got := log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "descriptor 7: loop") {
+		t.Errorf("log is %q", got)
+	}
+}
+
+func TestActivationThatFailsNeedsAReset(t *testing.T) {
+	var log bytes.Buffer
+	d := newFake()
+	d.hook = func(call string) error {
+		if call == "activate" {
+			return errors.New("no backend")
+		}
+		return nil
+	}
+	g := newGuest(t, d, func(c *Config) { c.Log = guesttest.Logger(&log) }).open()
+	g.enableMSIX()
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	g.expect("device_status", broken)
+	if sent := g.vectors.At(0).Sent(); len(sent) != 1 {
+		t.Errorf("messages %v", sent)
+	}
+	if !strings.Contains(log.String(), "activate: no backend") {
+		t.Errorf("log is %q", log.String())
+	}
+	g.write("device_status", 0)
+	if got := d.take(); got != "[activate]" {
+		t.Errorf("calls %v", got)
+	}
+	d.hook = nil
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	g.expect("device_status", working)
+}
+
+func TestQueueThatCannotBeNeedsAReset(t *testing.T) {
+	for name, change := range map[string]func(g *guest){
+		"outside memory":  func(g *guest) { g.write("queue_desc", 1<<40) },
+		"past the end":    func(g *guest) { g.write("queue_device", 1<<20-8) },
+		"at the very end": func(g *guest) { g.write("queue_desc", ^uint64(0)-15) },
+		"crooked":         func(g *guest) { g.write("queue_desc", 0x1001) },
+		"not a power":     func(g *guest) { g.write("queue_size", 63) },
+	} {
+		d := newFake()
+		g := newGuest(t, d, nil).open()
+		g.negotiate(virtio.FeatureVersion1)
+		g.write("queue_desc", 0x1000)
+		g.write("queue_driver", 0x2000)
+		g.write("queue_device", 0x3000)
+		change(g)
+		g.write("queue_enable", 1)
+		g.write("device_status", working)
+		g.expect("device_status", broken)
+		if got := d.take(); got != "[]" {
+			t.Errorf("%s: calls %v", name, got)
+		}
+	}
+}
+
+func TestDeviceMayCallFromWithin(t *testing.T) {
+	d := newFake()
+	d.hook = func(call string) error {
+		if call == "activate" || call == "deactivate" {
+			d.activation().ConfigChanged()
+		}
+		if call == "pause" {
+			d.activation().Broken(errors.New("from within"))
+		}
+		return nil
+	}
+	g := newGuest(t, d, nil).open()
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	g.expect("config_generation", 1)
+	g.transport.Pause()
+	g.expect("device_status", broken)
+	g.write("device_status", 0)
+	g.expect("config_generation", 2)
+	g.expect("device_status", 0)
+}
+
+func TestPausedDeviceStaysSo(t *testing.T) {
+	d := newFake()
+	g := newGuest(t, d, nil).open()
+	g.transport.Pause()
+	g.transport.Pause()
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	if got := d.take(); got != "[activate pause]" {
+		t.Errorf("calls %v", got)
+	}
+	g.transport.Resume()
+	g.transport.Resume()
+	g.transport.Pause()
+	g.write("device_status", 0)
+	g.transport.Resume()
+	if got := d.take(); got != "[resume pause deactivate]" {
+		t.Errorf("calls %v", got)
+	}
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	if err := g.transport.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := d.take(); got != "[activate deactivate]" {
+		t.Errorf("calls %v", got)
+	}
+	// Whoever still has the function's registers gets nowhere.
+	at := uint64(commonOffset + regDeviceStatus)
+	for _, s := range []uint64{0, 1, driven, agreed, working} {
+		g.transport.Function().WriteBAR(0, at, []byte{byte(s)})
+	}
+	g.transport.Function().WriteBAR(0, notifyOffset, []byte{0, 0})
+	if got := d.take(); got != "[]" {
+		t.Errorf("calls %v after close", got)
+	}
+}
+
+func TestStatusIsWrittenByManyAtOnce(t *testing.T) {
+	for _, real := range []bool{false, true} {
+		t.Run(fmt.Sprint("real device ", real), func(t *testing.T) {
+			var d virtio.Device = newFake()
+			if real {
+				d = &loopback{sizes: []uint16{64, 16}}
+			}
+			g := newGuest(t, d, nil).open()
+			g.enableMSIX()
+			q := virtqtest.New(t, virtqtest.Options{Memory: g.memory})
+			l := q.Layout()
+			var all sync.WaitGroup
+			for worker := range 4 {
+				all.Go(func() {
+					for i := range 150 {
+						switch (i + worker) % 4 {
+						case 0:
+							g.write("device_status", 0)
+						case 1:
+							g.negotiate0()
+						case 2:
+							g.layout(l.Desc, l.Driver, l.Device)
+							g.write("device_status", working)
+						case 3:
+							g.read("device_status")
+							g.ring(0)
+							g.isr()
+							if f, ok := d.(*fake); ok && f.activation() != nil {
+								f.activation().ConfigChanged()
+								f.activation().Broken(errors.New("x"))
+							}
+						}
+					}
+				})
+			}
+			all.Wait()
+			// A driver that comes alone finds a device that works.
+			drivers := g.start(virtio.FeatureVersion1, virtqtest.Options{})
+			g.expect("device_status", working)
+			if real {
+				g.roundTrip(1, drivers[1], g.vectors.At(2))
+			}
+		})
+	}
+}
+
+// negotiate0 is negotiate for one of many drivers: nothing is expected.
+func (g *guest) negotiate0() {
+	g.write("device_status", 1)
+	g.write("device_status", driven)
+	g.write("driver_feature_select", 1)
+	g.write("driver_feature", 1)
+	g.write("device_status", agreed)
+}
+
+func (g *guest) layout(desc, driver, device mem.Addr) {
+	g.write("queue_select", 0)
+	g.write("queue_size", 16)
+	g.write("queue_desc", uint64(desc))
+	g.write("queue_driver", uint64(driver))
+	g.write("queue_device", uint64(device))
+	g.write("queue_enable", 1)
+}
