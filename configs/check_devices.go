@@ -15,17 +15,17 @@ func (m *Machine) checkDevices(r *report) {
 	m.Balloon.check(m.Memory.Size, r)
 	m.RNG.check(r)
 	m.Console.check(m.Serial.Output, r)
-	if n := m.pciDevices(); n > maxPCIDevices && r.ok("disk", "net", "share") {
+	if n := m.PCIDevices(); n > maxPCIDevices && r.ok("disk", "net", "share") {
 		r.add("disk", nil, fmt.Sprintf("disks, network devices, shares and the others are %d together, and the bus has room for %d", n, maxPCIDevices),
 			"attach fewer")
 	}
 }
 
 // HasPCI reports whether the machine has a device on a PCI bus, and so has one.
-func (m *Machine) HasPCI() bool { return m.pciDevices() > 0 }
+func (m *Machine) HasPCI() bool { return m.PCIDevices() > 0 }
 
-// pciDevices is how many devices the machine has on its PCI bus.
-func (m *Machine) pciDevices() int {
+// PCIDevices is how many devices the machine has on its PCI bus.
+func (m *Machine) PCIDevices() int {
 	n := len(m.Disks) + len(m.Nets) + len(m.Shares)
 	for _, has := range []bool{m.Vsock.Path != "", m.Balloon.Enabled, m.RNG.Enabled, m.Console.Output != SerialNone} {
 		if has {

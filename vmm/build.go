@@ -21,8 +21,8 @@ func New(c Config) (_ *Machine, err error) {
 	if c.Machine == nil {
 		return nil, errors.New("machine: no description given")
 	}
-	if c.Machine.HasPCI() {
-		return nil, fmt.Errorf("machine %q: devices on a PCI bus, such as disks: this build has no such bus", c.Machine.Name)
+	if want := c.Machine.PCIDevices(); len(c.Devices) != want {
+		return nil, fmt.Errorf("machine %q: its description has %d devices for the PCI bus, and %d were handed over", c.Machine.Name, want, len(c.Devices))
 	}
 	m := &Machine{
 		log:      c.log(),
@@ -121,6 +121,7 @@ func (m *Machine) addVM() error {
 		return err
 	}
 	m.vm = vm
+	m.gsis = newGSITable(vm)
 	// Where KVM on Intel hosts may put what it needs; before the first vCPU.
 	if err := vm.SetIdentityMapAddr(uint64(mem.KVMIdentityMap)); err != nil {
 		return err
@@ -153,6 +154,9 @@ func (m *Machine) load(c *Config, cpus *cpuid.Table) (boot.Start, error) {
 		Devices:     bootDevices(),
 		Power:       acpi.DefaultPower,
 		GiantPages:  cpus.GiantPages(),
+	}
+	if c.Machine.HasPCI() {
+		machine.PCI = pciLayout()
 	}
 	if c.Initrd.File != nil {
 		machine.Initrd = &boot.File{Name: c.Initrd.Name, Data: c.Initrd.File, Size: c.Initrd.Size}

@@ -26,6 +26,11 @@ type Config struct {
 	// come from one goroutine. A writer that fails is not used again.
 	Console io.Writer
 
+	// Devices are the virtio devices of the machine's PCI bus, in the order of
+	// the description: disks, network devices, shares, vsock, console, random
+	// number generator, balloon. A machine without any has no such bus.
+	Devices []Virtio
+
 	// KVM is the path of the KVM device; empty means /dev/kvm.
 	KVM string
 

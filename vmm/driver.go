@@ -91,10 +91,10 @@ func (m *Machine) move(state State, kind requestKind) (State, error) {
 		if err := m.everyVCPU(nil, toHeld); err != nil {
 			return state, errors.Join(err, m.everyVCPU(nil, toRunning))
 		}
-		m.platform.pause()
+		m.pauseDevices()
 		return Paused, nil
 	case kind == requestResume && state == Paused:
-		m.platform.resume()
+		m.resumeDevices()
 		// kvm-clock stood still for the guest's watchdogs only if they are told.
 		if err := m.everyVCPU(pausedClock, toRunning); err != nil {
 			return state, err
@@ -103,6 +103,20 @@ func (m *Machine) move(state State, kind requestKind) (State, error) {
 	default:
 		return state, nil // already there
 	}
+}
+
+func (m *Machine) pauseDevices() {
+	m.platform.pause()
+	if m.pci != nil {
+		m.pci.pause()
+	}
+}
+
+func (m *Machine) resumeDevices() {
+	if m.pci != nil {
+		m.pci.resume()
+	}
+	m.platform.resume()
 }
 
 // pausedClock tells the guest, through kvm-clock, that it was stopped. A guest
@@ -145,6 +159,9 @@ func (m *Machine) stop(e Exit) Exit {
 		case <-deadline:
 			errs = append(errs, fmt.Errorf("vCPU %d: did not stop within %v", v.index, stopDeadline))
 		}
+	}
+	if m.pci != nil {
+		m.pci.pause() // requests under way are done: what the guest was told is true
 	}
 	if err := m.platform.drain(stopDeadline); err != nil {
 		errs = append(errs, err)

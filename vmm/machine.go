@@ -24,6 +24,8 @@ type Machine struct {
 	vcpus    []*vcpu
 	lines    []line
 	platform *platform
+	gsis     *gsiTable
+	pci      *pciBus // nil for a machine without one
 	placed   []boot.Range
 	timeline timeline
 
@@ -126,6 +128,9 @@ func (m *Machine) Close() error {
 // it uses: devices, interrupt lines, vCPUs, the VM, and guest RAM last.
 func (m *Machine) release() error {
 	var errs []error
+	if m.pci != nil {
+		errs = append(errs, m.pci.close())
+	}
 	if m.platform != nil {
 		errs = append(errs, m.platform.close())
 	}

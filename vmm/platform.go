@@ -96,12 +96,17 @@ func (m *Machine) addPlatform(c *Config) error {
 			p.guestStatus.Store(&s)
 		}}),
 	}
+	var ports []devices.Region
 	for _, d := range p.all {
-		if err := p.ports.Add(d.Regions()...); err != nil {
+		ports = append(ports, d.Regions()...)
+	}
+	if c.Machine.HasPCI() {
+		var err error
+		if ports, err = m.addPCI(c, p.mmio, ports); err != nil {
 			return err
 		}
 	}
-	return nil
+	return p.ports.Add(ports...)
 }
 
 // ramAroundHole is how much RAM lies below and above 4 GiB, in bytes.
