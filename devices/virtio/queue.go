@@ -54,6 +54,14 @@ func (q *Queue) Next(c *virtq.Chain) (ok bool, err error) {
 	return q.ring.Next(c)
 }
 
+// Untake undoes the last Next, which gave c, for requests that are to be looked
+// at later.
+func (q *Queue) Untake(c *virtq.Chain) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ring.Untake(c)
+}
+
 // Complete gives a request back, with written bytes of its Writable filled, and
 // interrupts the driver if it wants that.
 func (q *Queue) Complete(c *virtq.Chain, written uint32) error {

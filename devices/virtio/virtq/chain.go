@@ -10,10 +10,11 @@ type Chain struct {
 	Writable []mem.Range // in order; lengths are not 0
 
 	// Where it came from, for Done: the head's index in a split ring, the
-	// buffer id in a packed one; and the number of ring slots a packed ring
-	// spends on it.
-	id    uint16
-	slots uint16
+	// buffer id in a packed one; the number of slots that the ring spends on
+	// it; and its number among those taken, for inOrder.
+	id     uint16
+	slots  uint16
+	number uint64
 }
 
 // ReadableLen is how many bytes the driver offers to be read.

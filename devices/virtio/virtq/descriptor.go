@@ -44,6 +44,9 @@ func (b *builder) add(addr uint64, length uint32, write bool) error {
 	if length == 0 {
 		return nil
 	}
+	if addr+uint64(length) < addr {
+		return brokenf("descriptor of %d bytes at %#x: beyond the last address", length, addr)
+	}
 	r := mem.Range{Addr: mem.Addr(addr), Len: length}
 	if write {
 		b.chain.Writable = append(b.chain.Writable, r)
@@ -79,5 +82,26 @@ func readSplitDescriptor(m *mem.Guest, at mem.Addr) (d splitDescriptor, err erro
 		length: binary.LittleEndian.Uint32(b[8:]),
 		flags:  binary.LittleEndian.Uint16(b[12:]),
 		next:   binary.LittleEndian.Uint16(b[14:]),
+	}, nil
+}
+
+// packedDescriptor is struct pvirtq_desc (section 2.8.13).
+type packedDescriptor struct {
+	addr   uint64
+	length uint32
+	id     uint16
+	flags  uint16
+}
+
+func readPackedDescriptor(m *mem.Guest, at mem.Addr) (d packedDescriptor, err error) {
+	var b [descriptorSize]byte
+	if err := m.ReadAt(b[:], at); err != nil {
+		return d, err
+	}
+	return packedDescriptor{
+		addr:   binary.LittleEndian.Uint64(b[0:]),
+		length: binary.LittleEndian.Uint32(b[packedLen:]),
+		id:     binary.LittleEndian.Uint16(b[packedID:]),
+		flags:  binary.LittleEndian.Uint16(b[packedFlags:]),
 	}, nil
 }

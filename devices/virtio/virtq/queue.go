@@ -45,20 +45,29 @@ func brokenf(format string, args ...any) error {
 	return &BrokenError{Rule: fmt.Sprintf(format, args...)}
 }
 
+// errNotTaken answers a device that gives back a chain it does not have.
+var errNotTaken = errors.New("chain is not under way")
+
 // Queue is a virtqueue. It is for one goroutine at a time.
 type Queue struct {
 	ring   ring
-	broken error // the first one; it stays
+	order  *inOrder // nil unless InOrder
+	broken error    // the first one; it stays
 
-	used bool // something was used up since InterruptWanted
+	used     bool // something was used up since InterruptWanted
+	restored bool // nobody knows what the driver was told
 }
 
 // ring is what a split and a packed ring have in common.
 type ring interface {
+	// next takes a chain into c, and sets its id and slots.
 	next(c *Chain) (bool, error)
-	done(c *Chain, written uint32) error
+	// untake takes back the last next, of as many slots.
+	untake(slots uint16)
+	done(id, slots uint16, written uint32) error
 	setKicks(on bool) error
 	ready() (bool, error)
+	// interruptWanted is asked for what was done since the last call.
 	interruptWanted() (bool, error)
 	position() Position
 	restore(Position) error
@@ -68,49 +77,76 @@ type ring interface {
 // as the ring's format wants. They are the driver's from the first to the last:
 // nothing read from them is believed.
 func New(m *mem.Guest, l Layout, o Options) (*Queue, error) {
+	open := newSplit
 	if o.Packed {
-		return nil, errors.New("packed rings are not offered")
+		open = newPacked
 	}
-	r, err := newSplit(m, l, o)
+	r, err := open(m, l, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{ring: r}, nil
+	q := &Queue{ring: r}
+	if o.InOrder {
+		q.order = newInOrder(l.Size)
+	}
+	return q, nil
 }
 
 // Next takes the driver's next request into c, whose slices it uses again. ok is
-// false where there is none.
+// false where there is none. No more requests are under way at a time than the
+// queue has entries.
 func (q *Queue) Next(c *Chain) (ok bool, err error) {
 	if q.broken != nil {
 		return false, q.broken
 	}
 	c.Readable, c.Writable = c.Readable[:0], c.Writable[:0]
 	ok, err = q.ring.next(c)
+	if ok && q.order != nil {
+		q.order.taken(c)
+	}
 	return ok, q.keep(err)
 }
 
+// Untake undoes the last Next, which gave c: the next one gives the same request
+// again, as far as the driver did not change it. Only chains that were not Done
+// can be taken back, and of several the last has to be the first.
+func (q *Queue) Untake(c *Chain) {
+	q.ring.untake(c.slots)
+	if q.order != nil {
+		q.order.untaken()
+	}
+}
+
 // Done gives a chain back, with written bytes of its Writable filled. Chains may
-// be given back in any order, unless the driver negotiated InOrder.
+// be given back in any order; the driver sees those that it wants in order as
+// soon as all older ones are done.
 func (q *Queue) Done(c *Chain, written uint32) error {
 	if q.broken != nil {
 		return q.broken
 	}
-	if err := q.ring.done(c, written); err != nil {
+	used, err := true, error(nil)
+	if q.order != nil {
+		used, err = q.order.done(q.ring, c, written)
+	} else {
+		err = q.ring.done(c.id, c.slots, written)
+	}
+	if err != nil {
 		return q.keep(err)
 	}
-	q.used = true
+	q.used = q.used || used
 	return nil
 }
 
-// InterruptWanted reports whether the driver wants to be interrupted for what was
-// Done since the last call. A ring that cannot be read any more wants it.
+// InterruptWanted reports whether the driver wants to be interrupted for what it
+// was given since the last call. A ring that cannot be read any more wants it.
 func (q *Queue) InterruptWanted() bool {
 	if !q.used || q.broken != nil {
 		return false
 	}
-	q.used = false
 	wanted, err := q.ring.interruptWanted()
-	return wanted || q.keep(err) != nil
+	wanted = wanted || q.restored
+	q.used, q.restored = false, false
+	return q.keep(err) != nil || wanted
 }
 
 // SetKicks says whether the driver is to notify the queue of requests. Turned
@@ -135,9 +171,15 @@ func (q *Queue) Ready() (bool, error) {
 // Position is where the queue stands.
 func (q *Queue) Position() Position { return q.ring.position() }
 
-// Restore puts the queue where another one stood. The next InterruptWanted
-// answers yes.
-func (q *Queue) Restore(p Position) error { return q.ring.restore(p) }
+// Restore puts a new queue where another one stood. The next InterruptWanted
+// answers yes, whether anything was Done here or not.
+func (q *Queue) Restore(p Position) error {
+	if err := q.ring.restore(p); err != nil {
+		return err
+	}
+	q.used, q.restored = true, true
+	return nil
+}
 
 func (q *Queue) keep(err error) error {
 	if err != nil {

@@ -3,6 +3,7 @@ package virtq
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/hullvm/hull/mem"
 )
@@ -30,11 +31,7 @@ type split struct {
 
 	avail uint16 // the next entry of the available ring to take
 	used  uint16 // the next entry of the used ring to fill
-
-	// told is where the used index stood when the driver was last asked whether
-	// it wants an interrupt; nothing is known of it before the first time.
-	told      uint16
-	toldValid bool
+	moved uint32 // entries filled since the driver was asked about interrupts
 }
 
 func newSplit(m *mem.Guest, l Layout, o Options) (ring, error) {
@@ -42,31 +39,16 @@ func newSplit(m *mem.Guest, l Layout, o Options) (ring, error) {
 		return nil, brokenf("queue of %d entries: want a power of 2 up to %d", l.Size, MaxSize)
 	}
 	n := uint64(l.Size)
-	for _, area := range []struct {
-		name  string
-		at    mem.Addr
-		size  uint64
-		align mem.Addr
-	}{
+	for _, a := range []area{
 		{"descriptor table", l.Desc, n * descriptorSize, 16},
 		{"available ring", l.Driver, ringEntries + n*availEntrySize + 2, 2},
 		{"used ring", l.Device, ringEntries + n*usedEntrySize + 2, 4},
 	} {
-		if err := checkArea(m, area.name, area.at, area.size, area.align); err != nil {
+		if err := a.check(m); err != nil {
 			return nil, err
 		}
 	}
 	return &split{mem: m, Layout: l, Options: o}, nil
-}
-
-func checkArea(m *mem.Guest, name string, at mem.Addr, size uint64, align mem.Addr) error {
-	if at%align != 0 {
-		return brokenf("%s at %#x: not a multiple of %d", name, uint64(at), align)
-	}
-	if !m.Contains(at, size) {
-		return brokenf("%s at %#x: its %d bytes are not all RAM", name, uint64(at), size)
-	}
-	return nil
 }
 
 // usedEvent is where the driver says when it wants an interrupt.
@@ -84,8 +66,9 @@ func (s *split) ready() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if n := index - s.avail; n > s.Size {
-		return false, brokenf("available index %d: %d entries ahead in a ring of %d", index, n, s.Size)
+	// What is under way has its place in the ring still.
+	if n := index - s.used; n > s.Size || n < s.avail-s.used {
+		return false, brokenf("available index %d: taken up to %d and used up to %d in a ring of %d", index, s.avail, s.used, s.Size)
 	}
 	return index != s.avail, nil
 }
@@ -167,15 +150,23 @@ func (s *split) collectTable(b *builder, table splitDescriptor) error {
 	}
 }
 
-func (s *split) done(c *Chain, written uint32) error {
+func (s *split) untake(uint16) { s.avail-- }
+
+func (s *split) done(id, _ uint16, written uint32) error {
+	if s.used == s.avail {
+		return errNotTaken
+	}
 	var entry [usedEntrySize]byte
-	binary.LittleEndian.PutUint32(entry[0:], uint32(c.id))
+	binary.LittleEndian.PutUint32(entry[0:], uint32(id))
 	binary.LittleEndian.PutUint32(entry[4:], written)
 	at := s.Device + ringEntries + mem.Addr(s.used&(s.Size-1))*usedEntrySize
 	if err := s.mem.WriteAt(entry[:], at); err != nil {
 		return err
 	}
 	s.used++
+	if s.moved <= math.MaxUint16 {
+		s.moved++
+	}
 	return s.mem.StoreUint16(s.Device+ringIndex, s.used)
 }
 
@@ -194,15 +185,16 @@ func (s *split) setKicks(on bool) error {
 }
 
 func (s *split) interruptWanted() (bool, error) {
-	last, valid := s.told, s.toldValid
-	s.told, s.toldValid = s.used, true
+	moved := s.moved
+	s.moved = 0
 	if !s.EventIndex {
 		flags, err := s.mem.LoadUint16(s.Driver + ringFlags)
 		return flags&flagNoInterrupt == 0, err
 	}
 	event, err := s.mem.LoadUint16(s.usedEvent())
-	// Section 2.7.7.2: wanted when the used index has passed the event.
-	return !valid || s.used-event-1 < s.used-last, err
+	// Section 2.7.7.2: wanted when the used index has passed the event. Once
+	// around the index and more, nobody can tell.
+	return moved > math.MaxUint16 || s.used-event-1 < uint16(moved), err
 }
 
 func (s *split) position() Position { return Position{Next: s.avail, Used: s.used} }
@@ -211,6 +203,6 @@ func (s *split) restore(p Position) error {
 	if n := p.Next - p.Used; n > s.Size {
 		return fmt.Errorf("queue position: %d requests under way in a ring of %d", n, s.Size)
 	}
-	s.avail, s.used, s.toldValid = p.Next, p.Used, false
+	s.avail, s.used = p.Next, p.Used
 	return nil
 }

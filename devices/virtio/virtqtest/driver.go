@@ -132,7 +132,8 @@ func New(t testing.TB, o Options) *Driver {
 		interrupt: true,
 	}
 	if o.Packed {
-		t.Fatal("virtqtest: packed rings are not there yet")
+		p := newPacked(o)
+		d.ring, d.layout = p, p.Layout
 	} else {
 		s := newSplit(o)
 		d.ring, d.layout = s, s.Layout
