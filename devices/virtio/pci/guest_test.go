@@ -108,7 +108,11 @@ func (g *guest) find() {
 			continue
 		}
 		kind, bar := byte(g.space.Read(c.Offset+3, 1)), int(g.space.Read(c.Offset+4, 1))
-		if _, ok := g.structures[kind]; ok || kind < 1 || kind > 5 || bar > 5 {
+		if kind == typeWindow { // where it shows is the driver's to say
+			g.structures[kind] = structureAt{cap: c.Offset}
+			continue
+		}
+		if _, ok := g.structures[kind]; ok || kind < 1 || kind > 4 || bar > 5 {
 			g.t.Fatalf("structure of type %d in BAR %d at %#x", kind, bar, c.Offset)
 		}
 		s := structureAt{
