@@ -23,9 +23,10 @@ type Identity struct {
 type Function struct {
 	name string
 
-	caps []*capability // complete before the guest runs
-	root *RootComplex  // nil before Add
-	msix *MSIX         // nil for none
+	caps        []*capability // complete before the guest runs
+	root        *RootComplex  // nil before Add
+	msix        *MSIX         // nil for none
+	masterMoved func()        // nil for nobody
 
 	// mapping serialises what puts BARs on the memory bus, so that their places
 	// follow the registers. It is held while Moved is called.
@@ -85,6 +86,19 @@ func (f *Function) driveLocked() {
 	}
 }
 
+// BusMaster reports whether the guest lets the function use its memory (section
+// 7.5.1.1.3).
+func (f *Function) BusMaster() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.space.get16(regCommand)&cmdBusMaster != 0
+}
+
+// OnBusMaster has changed called after the guest changed what BusMaster reports:
+// within its write and with no lock of the function's held, perhaps several
+// times at once. It is set before the guest runs.
+func (f *Function) OnBusMaster(changed func()) { f.masterMoved = changed }
+
 func (f *Function) msixEnabledLocked() bool {
 	return f.msix != nil && f.space.get16(f.msix.body+msixControl)&msixEnable != 0
 }
@@ -107,12 +121,16 @@ func (f *Function) write(off int, p []byte) {
 	before := f.space.value
 	f.space.write(off, p)
 	f.driveLocked()
-	decode := before[regCommand] != f.space.value[regCommand] ||
+	command := before[regCommand] ^ f.space.value[regCommand]
+	decode := command&cmdMemory != 0 ||
 		!slices.Equal(before[regBAR0:regBAR0+4*barCount], f.space.value[regBAR0:regBAR0+4*barCount])
 	f.mu.Unlock()
 
 	if decode {
 		f.place()
+	}
+	if command&cmdBusMaster != 0 && f.masterMoved != nil {
+		f.masterMoved()
 	}
 	for _, c := range f.caps {
 		if from, n := c.touched(off, len(p)); n > 0 && c.hooks.Written != nil {

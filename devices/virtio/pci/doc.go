@@ -4,7 +4,8 @@
 // Status, features and queues are the transport's; a device is told of them once
 // the driver has set DRIVER_OK. Activation and reset happen within the guest's
 // write, so that the write's return is the device's answer. What the driver
-// writes against the rules is dropped and counted.
+// writes against the rules is dropped and counted. While the guest has not set
+// Bus Master Enable the device is paused.
 //
 // # Locks
 //

@@ -36,10 +36,8 @@ func (t *Transport) start() {
 	a, err := t.activation()
 	if err == nil {
 		if err = t.device.Activate(a); err == nil {
-			t.active = true
-			if t.paused {
-				t.device.Pause()
-			}
+			t.active, t.held = true, false
+			t.hold()
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hullvm/hull/devices/pci/pcitest"
 	"github.com/hullvm/hull/devices/virtio"
 	"github.com/hullvm/hull/devices/virtio/virtqtest"
 	"github.com/hullvm/hull/internal/guesttest"
@@ -308,6 +309,34 @@ func TestPausedDeviceStaysSo(t *testing.T) {
 	}
 }
 
+func TestDeviceIsStillWhileItIsNoBusMaster(t *testing.T) {
+	d := newFake()
+	g := newGuest(t, d, nil).open()
+	expect := func(step, want string) {
+		t.Helper()
+		if got := d.take(); got != want {
+			t.Errorf("%s: calls %v, want %v", step, got, want)
+		}
+	}
+	g.space.Command(0, pcitest.BusMaster)
+	g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	expect("started without", "[activate pause]")
+	g.space.Command(pcitest.BusMaster, 0)
+	expect("set", "[resume]")
+	g.space.Command(pcitest.InterruptDisable, 0)
+	expect("another bit", "[]")
+	g.space.Command(0, pcitest.BusMaster)
+	expect("cleared", "[pause]")
+	g.transport.Pause()
+	g.space.Command(pcitest.BusMaster, 0)
+	expect("set while paused", "[]")
+	g.transport.Resume()
+	expect("resumed", "[resume]")
+	g.write("device_status", 0)
+	g.space.Command(0, pcitest.BusMaster)
+	expect("reset", "[deactivate]")
+}
+
 func TestStatusIsWrittenByManyAtOnce(t *testing.T) {
 	for _, real := range []bool{false, true} {
 		t.Run(fmt.Sprint("real device ", real), func(t *testing.T) {
@@ -335,6 +364,8 @@ func TestStatusIsWrittenByManyAtOnce(t *testing.T) {
 							g.read("device_status")
 							g.ring(0)
 							g.isr()
+							g.space.Command(0, pcitest.BusMaster)
+							g.space.Command(pcitest.BusMaster, 0)
 							if f, ok := d.(*fake); ok && f.activation() != nil {
 								f.activation().ConfigChanged()
 								f.activation().Broken(errors.New("x"))
@@ -344,6 +375,7 @@ func TestStatusIsWrittenByManyAtOnce(t *testing.T) {
 				})
 			}
 			all.Wait()
+			g.space.Command(pcitest.BusMaster, 0)
 			// A driver that comes alone finds a device that works.
 			drivers := g.start(virtio.FeatureVersion1, virtqtest.Options{})
 			g.expect("device_status", working)

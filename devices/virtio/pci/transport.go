@@ -25,8 +25,9 @@ type Config struct {
 	Line      devices.Line    // INTA; nil for none
 	Log       *slog.Logger    // nil to count only
 
-	// Offer are the features of every device that are offered beside VERSION_1;
-	// 0 for DefaultOffer. VERSION_1 alone offers nothing more.
+	// Offer are the features of every device that are offered beside VERSION_1,
+	// of those in DefaultOffer and NOTIFICATION_DATA; 0 for DefaultOffer.
+	// VERSION_1 alone offers nothing more.
 	Offer uint64
 }
 
@@ -61,7 +62,8 @@ type Transport struct {
 
 	control sync.Mutex // guards what follows; before mu
 	active  bool
-	paused  bool
+	held    bool // the device is active and paused
+	paused  bool // by the monitor
 	closed  bool
 
 	mu        sync.Mutex // guards what follows
@@ -92,6 +94,9 @@ func newTransport(c Config) (*Transport, error) {
 	if offer == 0 {
 		offer = DefaultOffer
 	}
+	if extra := offer &^ (DefaultOffer | virtio.FeatureNotificationData); extra != 0 {
+		return nil, fmt.Errorf("offer of features %#x: the transport does not have them", extra)
+	}
 	t := &Transport{
 		name: c.Name, device: c.Device, memory: c.Memory, doorbells: c.Doorbells,
 		function:  pci.NewFunction(c.Name, identity(c.Device.ID())),
@@ -99,6 +104,7 @@ func newTransport(c Config) (*Transport, error) {
 		handshake: virtio.NewHandshake(c.Device.Features() | offer | virtio.FeatureVersion1),
 	}
 	t.configVector.init(t)
+	t.function.OnBusMaster(t.masterMoved)
 	sizes := c.Device.QueueSizes()
 	if len(sizes) > maxQueues {
 		return nil, fmt.Errorf("%d queues: the most is %d", len(sizes), maxQueues)
@@ -174,20 +180,39 @@ func (t *Transport) Function() *pci.Function { return t.function }
 func (t *Transport) Pause() {
 	t.control.Lock()
 	defer t.control.Unlock()
-	if !t.paused && t.active {
-		t.device.Pause()
-	}
 	t.paused = true
+	t.hold()
 }
 
 // Resume undoes Pause.
 func (t *Transport) Resume() {
 	t.control.Lock()
 	defer t.control.Unlock()
-	if t.paused && t.active {
+	t.paused = false
+	t.hold()
+}
+
+// masterMoved is told that the guest changed Bus Master Enable.
+func (t *Transport) masterMoved() {
+	t.control.Lock()
+	defer t.control.Unlock()
+	t.hold()
+}
+
+// hold pauses or resumes an active device: it is to be still while the monitor
+// says so, and while it may not use guest memory. A kernel that starts another
+// one in its place relies on the latter. The caller holds control.
+func (t *Transport) hold() {
+	want := t.paused || !t.function.BusMaster()
+	if !t.active || t.held == want {
+		return
+	}
+	t.held = want
+	if want {
+		t.device.Pause()
+	} else {
 		t.device.Resume()
 	}
-	t.paused = false
 }
 
 // Close deactivates the device, takes its BAR off the bus and releases

@@ -182,6 +182,7 @@ func TestTransportsThatCannotBe(t *testing.T) {
 		"1025 queues":             func(f *fake, _ *Config) { f.sizes = make([]uint16, 1025) },
 		"queue 1: its size is 48": func(f *fake, _ *Config) { f.sizes = []uint16{16, 48} },
 		"queue 0: its size is 0":  func(f *fake, _ *Config) { f.sizes = []uint16{0} },
+		"features 0x10000000000":  func(_ *fake, c *Config) { c.Offer = virtio.FeatureRingReset },
 		"no more vectors": func(_ *fake, c *Config) {
 			c.Vectors = (&pcitest.Vectors{FailAt: 2}).Make
 		},
