@@ -299,11 +299,25 @@ func TestPausedDeviceStaysSo(t *testing.T) {
 		t.Errorf("calls %v", got)
 	}
 	// Whoever still has the function's registers gets nowhere.
-	at := uint64(commonOffset + regDeviceStatus)
-	for _, s := range []uint64{0, 1, driven, agreed, working} {
-		g.transport.Function().WriteBAR(0, at, []byte{byte(s)})
+	f := g.transport.Function()
+	for _, w := range []struct {
+		off   uint64
+		value byte
+	}{
+		{regDeviceStatus, 0},
+		{regDeviceStatus, 1},
+		{regDeviceStatus, byte(driven)},
+		{regDriverFeatureSelect, 1},
+		{regDriverFeature, 1},
+		{regDeviceStatus, byte(agreed)},
+		{regDeviceStatus, byte(working)},
+		{notifyOffset, 0},
+	} {
+		f.WriteBAR(0, w.off, []byte{w.value})
 	}
-	g.transport.Function().WriteBAR(0, notifyOffset, []byte{0, 0})
+	if status := make([]byte, 1); !f.ReadBAR(0, regDeviceStatus, status) || uint64(status[0]) != working {
+		t.Errorf("status is %#x", status[0])
+	}
 	if got := d.take(); got != "[]" {
 		t.Errorf("calls %v after close", got)
 	}

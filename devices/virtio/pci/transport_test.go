@@ -12,7 +12,7 @@ import (
 	"github.com/hullvm/hull/devices/virtio/virtqtest"
 )
 
-// identities are the device IDs of section 5 and the classes that guests show.
+// The IDs are those of section 5; the classes are what guests list.
 func TestFunctionSaysWhichDeviceItIs(t *testing.T) {
 	for id, want := range map[virtio.ID]uint64{
 		virtio.IDNet: 0x020000, virtio.IDBlock: 0x018000, virtio.IDConsole: 0x078000, virtio.IDEntropy: 0x00ff00,
@@ -91,7 +91,7 @@ func TestFeaturesOfDeviceAndTransportAreOffered(t *testing.T) {
 	}
 }
 
-// requests runs a device through every way of interrupting and notifying.
+// By every way of notifying and interrupting.
 func TestDeviceServesRequests(t *testing.T) {
 	for _, slow := range []bool{false, true} {
 		for _, intx := range []bool{false, true} {
