@@ -1,16 +1,9 @@
 package pci
 
 import (
-	"errors"
-	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/devices"
 	"github.com/hullvm/hull/devices/devicestest"
@@ -250,56 +243,6 @@ func (g *guest) ring(index int) {
 	if !g.bells.ring(addr) {
 		pcitest.Write(g.Memory, addr, 2, uint64(index))
 	}
-}
-
-// doorbells is a hypervisor's.
-type doorbells struct {
-	mu   sync.Mutex
-	fds  map[uint64]int
-	rung int
-	fail error
-}
-
-func newDoorbells() *doorbells { return &doorbells{fds: make(map[uint64]int)} }
-
-func (d *doorbells) Add(addr uint64, fd int) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.fail != nil {
-		return d.fail
-	}
-	if _, ok := d.fds[addr]; ok {
-		return fmt.Errorf("there is one at %#x", addr)
-	}
-	d.fds[addr] = fd
-	return nil
-}
-
-func (d *doorbells) Remove(addr uint64, fd int) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if was, ok := d.fds[addr]; !ok || was != fd {
-		return errors.New("there is none")
-	}
-	delete(d.fds, addr)
-	return nil
-}
-
-func (d *doorbells) list() []uint64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Sorted(maps.Keys(d.fds))
-}
-
-func (d *doorbells) ring(addr uint64) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	fd, ok := d.fds[addr]
-	if ok {
-		d.rung++
-		_, _ = unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	}
-	return ok
 }
 
 // wait takes a used request, waiting for a vector's messages or, for nil, for
