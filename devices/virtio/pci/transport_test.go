@@ -95,8 +95,12 @@ func TestFeaturesOfDeviceAndTransportAreOffered(t *testing.T) {
 func TestDeviceServesRequests(t *testing.T) {
 	for _, slow := range []bool{false, true} {
 		for _, intx := range []bool{false, true} {
-			for _, o := range []virtqtest.Options{{}, {EventIndex: true, Indirect: true}} {
-				t.Run(fmt.Sprintf("slow %v intx %v event index %v", slow, intx, o.EventIndex), func(t *testing.T) {
+			for name, o := range map[string]virtqtest.Options{
+				"split": {}, "packed": {Packed: true},
+				"split with all":  {EventIndex: true, Indirect: true, InOrder: true},
+				"packed with all": {Packed: true, EventIndex: true, Indirect: true, InOrder: true},
+			} {
+				t.Run(fmt.Sprintf("slow %v intx %v %s", slow, intx, name), func(t *testing.T) {
 					requests(t, slow, intx, o)
 				})
 			}
@@ -113,9 +117,9 @@ func requests(t *testing.T, slow, intx bool, o virtqtest.Options) {
 			c.Vectors = nil
 		}
 	}).open()
-	features := uint64(virtio.FeatureVersion1)
-	if o.EventIndex {
-		features |= virtio.FeatureEventIdx | virtio.FeatureIndirectDesc
+	features := featuresOf(o)
+	if offered := g.offered(); features&^offered != 0 || o.Packed && o.EventIndex && features != offered {
+		t.Fatalf("features %#x, offered %#x", features, offered)
 	}
 	for range 3 { // over resets
 		if intx {
@@ -141,6 +145,20 @@ func requests(t *testing.T, slow, intx bool, o virtqtest.Options) {
 	if (g.bells.rung > 0) == slow {
 		t.Errorf("%d doorbells were rung", g.bells.rung)
 	}
+}
+
+// featuresOf are the features that a driver of that kind accepts.
+func featuresOf(o virtqtest.Options) uint64 {
+	features := uint64(virtio.FeatureVersion1)
+	for feature, on := range map[uint64]bool{
+		virtio.FeatureRingPacked: o.Packed, virtio.FeatureEventIdx: o.EventIndex,
+		virtio.FeatureIndirectDesc: o.Indirect, virtio.FeatureInOrder: o.InOrder,
+	} {
+		if on {
+			features |= feature
+		}
+	}
+	return features
 }
 
 // roundTrip sends requests through a queue and looks at what comes back.
