@@ -153,7 +153,7 @@ func TestRandomRequestsOnManyQueues(t *testing.T) {
 	for _, m := range models {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			m.run(t, 1500)
+			m.run(t, 600)
 		}()
 	}
 	for range models {
@@ -198,7 +198,7 @@ func TestPausesAndLimitsUnderLoadLoseNothing(t *testing.T) {
 			device.Resize()
 		}
 	}()
-	m.run(t, 2000)
+	m.run(t, 800)
 	close(stop)
 	<-stopped
 	if !bytes.Equal(m.content, disk.at(0, len(m.content))) {
