@@ -29,8 +29,8 @@ func newBalloon(t testing.TB, c Config) *Device {
 
 // guestPages are the pages from which on guestMemory belongs to the test alone.
 const (
-	guestMemory = 32 << 20
-	guestPages  = 16 << 20 / pageSize
+	guestMemory = 8 << 20
+	guestPages  = guestMemory / 2 / pageSize
 )
 
 // newMemory makes guest memory of which the drivers use the lower half, and fills

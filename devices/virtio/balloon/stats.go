@@ -67,16 +67,15 @@ func (d *Device) stats(ctx context.Context) (Stats, error) {
 	defer context.AfterFunc(ctx, act.exchange.kicks.Interrupt)()
 	// What lies in the queue is as old as the last call. Giving it back makes the
 	// driver put what holds now.
-	if _, err := act.exchange.next(ctx); err != nil {
+	if _, err := act.exchange.next(ctx, true); err != nil {
 		return nil, err
 	}
-	return act.exchange.next(ctx)
+	return act.exchange.next(ctx, false)
 }
 
 // exchange is the queue for statistics. The specification lets the device keep
-// the driver's buffer until it wants news. This one leaves it in the ring, so
-// that a pause finds nothing under way, and takes and gives back two for one
-// answer.
+// the driver's buffer until it wants news. This one puts it back into the ring,
+// so that a pause finds nothing under way.
 type exchange struct {
 	*activation
 	ring  *virtio.Queue
@@ -119,10 +118,11 @@ func (e *exchange) end() {
 	_ = e.kicks.Close()
 }
 
-// next waits for the driver's buffer, reads it, and gives it back.
-func (e *exchange) next(ctx context.Context) (Stats, error) {
+// next waits for the driver's buffer, reads it, and gives it back to the driver
+// or leaves it.
+func (e *exchange) next(ctx context.Context, giveBack bool) (Stats, error) {
 	for {
-		s, again, err := e.try()
+		s, again, err := e.try(giveBack)
 		if s != nil || err != nil {
 			return s, err
 		}
@@ -141,7 +141,7 @@ func (e *exchange) next(ctx context.Context) (Stats, error) {
 // try is next where the buffer is there. Where it is not, again reports whether
 // it came at the last moment, and otherwise kicks will tell of it. An interruption
 // of kicks by what is not yet known to the caller is not lost.
-func (e *exchange) try() (s Stats, again bool, err error) {
+func (e *exchange) try(giveBack bool) (s Stats, again bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -155,8 +155,11 @@ func (e *exchange) try() (s Stats, again bool, err error) {
 	switch {
 	case err != nil:
 	case ok:
-		s = e.read()
-		err = e.ring.Complete(&e.chain, 0)
+		if s = e.read(); giveBack {
+			err = e.ring.Complete(&e.chain, 0)
+		} else {
+			e.ring.Untake(&e.chain)
+		}
 	default:
 		again, err = e.ring.KicksOn()
 	}

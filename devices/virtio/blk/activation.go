@@ -13,10 +13,6 @@ type activation struct {
 	*virtio.Activation
 	device *Device
 
-	// serial does one request of a queue after the other, as a driver that
-	// negotiated IN_ORDER wants them back.
-	serial bool
-
 	queues  []*queue
 	paused  bool
 	waiting sync.WaitGroup // a count for each request with a goroutine of its own
@@ -28,7 +24,7 @@ var errBroken = errors.New("the device needs a reset")
 
 // start makes an activation and starts its queues' goroutines.
 func (d *Device) start(a *virtio.Activation) (*activation, error) {
-	act := &activation{Activation: a, device: d, serial: a.Has(virtio.FeatureInOrder)}
+	act := &activation{Activation: a, device: d}
 	for _, ring := range a.Queues {
 		if ring == nil {
 			continue

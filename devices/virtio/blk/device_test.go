@@ -148,7 +148,7 @@ func TestQuickTransfersNeedNoGoroutine(t *testing.T) {
 		return false, errors.New("no")
 	}}})
 	d := virtqtest.New(t, virtqtest.Options{})
-	virtqtest.Activate(t, device, allFeatures, d)
+	active := virtqtest.Activate(t, device, allFeatures, d)
 	for _, off := range []int{0, 4096} {
 		expect(t, d, [][]byte{header(kindOut, uint64(off/512)), data}, []int{1}, statusOK, 1)
 		u := expect(t, d, [][]byte{header(kindIn, uint64(off/512))}, []int{4096, 1}, statusOK, 4097)
@@ -159,6 +159,7 @@ func TestQuickTransfersNeedNoGoroutine(t *testing.T) {
 	expect(t, d, [][]byte{header(kindIn, 16)}, []int{4096, 1}, statusIOErr, 0)
 	expect(t, d, [][]byte{header(kindIn, 0)}, []int{immediateMax + 512, 1}, statusOK, immediateMax+513) // too much to be tried
 	expect(t, d, [][]byte{header(kindIn, 0)}, []int{1}, statusOK, 1)
+	active.Deactivate()
 	if want := []int64{0, 0, 4096, 4096, 8192}; fmt.Sprint(asked) != fmt.Sprint(want) {
 		t.Errorf("tried at %v, want %v", asked, want)
 	}
@@ -324,24 +325,26 @@ func TestManyRequestsCostFewInterrupts(t *testing.T) {
 }
 
 func TestInOrderIsKept(t *testing.T) {
-	disk := newRAM(4096)
-	d := virtqtest.New(t, virtqtest.Options{Size: 64, InOrder: true})
-	virtqtest.Activate(t, newDevice(t, Config{Backend: disk}), allFeatures, d)
-	for i := range 60 { // a request that is used out of order makes the driver panic
-		switch i % 3 {
-		case 0:
-			d.Add([][]byte{header(kindIn, 0)}, []int{512, 1})
-		case 1:
-			d.Add([][]byte{header(kindFlush, 0)}, []int{1})
-		default:
-			d.Add([][]byte{header(99, 0)}, []int{1})
+	for _, packed := range []bool{false, true} {
+		disk := newRAM(4096)
+		d := virtqtest.New(t, virtqtest.Options{Size: 64, InOrder: true, Packed: packed})
+		virtqtest.Activate(t, newDevice(t, Config{Backend: disk}), allFeatures, d)
+		for i := range 60 { // a request that is used out of order makes the driver panic
+			switch i % 3 {
+			case 0:
+				d.Add([][]byte{header(kindIn, 0)}, []int{512, 1})
+			case 1:
+				d.Add([][]byte{header(kindFlush, 0)}, []int{1})
+			default:
+				d.Add([][]byte{header(99, 0)}, []int{1})
+			}
+			d.Kick()
+			for d.Pending() > 10 {
+				d.Wait(t)
+			}
 		}
-		d.Kick()
-		for d.Pending() > 10 {
+		for d.Pending() > 0 {
 			d.Wait(t)
 		}
-	}
-	for d.Pending() > 0 {
-		d.Wait(t)
 	}
 }

@@ -78,7 +78,7 @@ func newFuzzed(t *testing.T, flags byte) *fuzzed {
 	if flags&8 == 0 {
 		a.Features = allFeatures
 	}
-	act := &activation{Activation: a, device: f.device, serial: flags&16 != 0}
+	act := &activation{Activation: a, device: f.device}
 	f.queue = &queue{activation: act, ring: f.driver.Queue(), stop: make(chan struct{})}
 	return f
 }

@@ -144,7 +144,7 @@ func TestRandomRequestsOnManyQueues(t *testing.T) {
 	var models []*model
 	for i := range queues {
 		own := rand.New(rand.NewPCG(r.Uint64(), 1))
-		d := virtqtest.New(t, virtqtest.Options{Index: i, Size: 64, Memory: memory, Rand: own, EventIndex: i > 0, Indirect: i > 1})
+		d := virtqtest.New(t, virtqtest.Options{Index: i, Size: 64, Memory: memory, Rand: own, EventIndex: i > 0, Indirect: i > 1, Packed: i == 2})
 		drivers = append(drivers, d)
 		models = append(models, newModel(d, own, disk, i*modelSectors/queues, modelSectors/queues))
 	}
@@ -214,7 +214,7 @@ func TestAResetUnderLoadLeavesGuestMemoryAlone(t *testing.T) {
 	device := newDevice(t, Config{Backend: sometimes(disk), Workers: 3})
 	r := newRand(t)
 	for range 30 {
-		d := virtqtest.New(t, virtqtest.Options{Size: 64, EventIndex: r.IntN(2) == 0})
+		d := virtqtest.New(t, virtqtest.Options{Size: 64, EventIndex: r.IntN(2) == 0, Packed: r.IntN(2) == 0})
 		m := newModel(d, r, disk, 0, modelSectors)
 		active := virtqtest.Activate(t, device, allFeatures, d)
 		for range r.IntN(60) {

@@ -64,11 +64,8 @@ func (q *queue) begin(r *request) error {
 	}
 	status, ok := r.check()
 	q.device.limit.Take(1, r.cost)
-	switch {
-	case !ok:
+	if !ok {
 		return q.answer(r, status)
-	case q.serial:
-		return q.answer(r, r.do())
 	}
 	if status, done := r.try(); done {
 		return q.answer(r, status)
