@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,6 +47,9 @@ type keeper struct {
 	qemu   *exec.Cmd
 	exited chan struct{} // the emulator has ended
 	client *agent.Client
+
+	dyingOnce sync.Once
+	dying     death // see died
 
 	listener *net.UnixListener
 }
@@ -191,7 +194,7 @@ func (k *keeper) connectAgent(ctx context.Context, conn net.Conn) (err error) {
 	go func() {
 		select {
 		case <-k.exited:
-			ended(fmt.Errorf("the emulator ended: %v", k.qemu.ProcessState))
+			ended(errors.New(k.fate()))
 		case <-ctx.Done():
 		}
 	}()
@@ -199,7 +202,7 @@ func (k *keeper) connectAgent(ctx context.Context, conn net.Conn) (err error) {
 	if err != nil && ctx.Err() == nil {
 		select { // the pipe's end is seen before the emulator's
 		case <-k.exited:
-			return fmt.Errorf("the emulator ended: %v", k.qemu.ProcessState)
+			return errors.New(k.fate())
 		case <-time.After(time.Second):
 		}
 	}
@@ -211,7 +214,7 @@ func (k *keeper) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	down := make(chan struct{}, 1)
-	s := newServer(agentSpawner{k.client}, k.report, func() {
+	s := newServer(agentSpawner{k.client}, k.report, k.explain, func() {
 		select {
 		case down <- struct{}{}:
 		default:
@@ -226,7 +229,13 @@ func (k *keeper) run(ctx context.Context) error {
 
 	lost := k.wait(s, down, signals)
 	fmt.Fprintf(os.Stderr, "ending: %v\n", lost.why)
-	err := k.listener.Close()
+	var err error
+	if lost.unexpected {
+		end := k.died()
+		k.record.End = &end
+		err = writeJSON(k.dir, recordFile, k.record) // others now see that it is dead
+	}
+	err = errors.Join(err, k.listener.Close())
 	cancel()
 	select {
 	case serveErr := <-served:
@@ -266,9 +275,9 @@ func (k *keeper) wait(s *server, down <-chan struct{}, signals <-chan os.Signal)
 		case sig := <-signals:
 			return ending{why: sig.String()}
 		case <-k.exited:
-			return ending{fmt.Sprintf("the emulator ended: %v", k.qemu.ProcessState), true}
+			return ending{k.died().Why, true}
 		case <-k.client.Done():
-			return ending{fmt.Sprintf("%v", k.client.Err()), true}
+			return ending{k.died().Why, true}
 		}
 	}
 }
@@ -303,52 +312,11 @@ func (k *keeper) bootReport() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var b strings.Builder
-	b.WriteString(tail(filepath.Join(k.dir, emulatorLog)))
-	b.WriteString(tail(filepath.Join(k.dir, consoleLog)))
+	b.WriteString(lastWords(k.dir))
 	select {
 	case <-k.exited:
 	default:
 		fmt.Fprintf(&b, "\n%s", k.registers(ctx))
 	}
 	return b.String()
-}
-
-// tail is the end of a log for an error's text, or nothing.
-func tail(path string) string {
-	text := logEnd(path)
-	if text == "" {
-		return ""
-	}
-	return fmt.Sprintf("\n%s ends:\n%s", filepath.Base(path), text)
-}
-
-// lastLine is that of a log, or nothing.
-func lastLine(path string) string {
-	text := logEnd(path)
-	return text[strings.LastIndexByte(text, '\n')+1:]
-}
-
-// logEnd is the last of a log, without the line's end, or nothing where it
-// cannot be read.
-func logEnd(path string) string {
-	const most = 4096
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return ""
-	}
-	if info.Size() > most {
-		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
-			return ""
-		}
-	}
-	b, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(string(b), "\r\n")
 }

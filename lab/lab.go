@@ -45,7 +45,7 @@ type State string
 const (
 	Starting State = "starting" // its agent has not answered yet
 	Running  State = "running"
-	Dead     State = "dead" // its keeper is gone; the directory tells why
+	Dead     State = "dead" // it ended without being told to; the directory tells why
 )
 
 // Status is what is known of a host from outside.
@@ -64,13 +64,19 @@ type Status struct {
 	Throwaway bool          `json:"throwaway"`
 	Dir       string        `json:"dir"`
 
-	// Why is the keeper's last word about a dead host.
-	Why string `json:"why,omitempty"`
+	// Died and Why are when and how a dead host ended, as far as is known.
+	Died time.Time `json:"died,omitzero"`
+	Why  string    `json:"why,omitempty"`
+
+	// Replaced is the directory with what a dead host of that name left, where
+	// [Lab.Up] started this one in its place.
+	Replaced string `json:"replaced,omitempty"`
 }
 
 // Up starts the host that spec describes, or returns the one of that name that
 // runs already, whatever it is made of; fresh says which it was. What a dead
-// host of that name left is removed. ctx ends the start, not the host.
+// host of that name left is kept ([Lab.Remains]). ctx ends the start, not the
+// host.
 func (l *Lab) Up(ctx context.Context, spec Spec) (_ *Status, fresh bool, err error) {
 	r := l.UpAll(ctx, []Spec{spec})[0]
 	return r.Status, r.Fresh, r.Err
@@ -110,6 +116,7 @@ func (l *Lab) up(ctx context.Context, spec Spec) (_ *Status, fresh bool, err err
 	if err := spec.Validate(); err != nil {
 		return nil, false, err
 	}
+	var remains string
 	status, err := l.Status(spec.Name)
 	switch {
 	case err == nil && status.State == Running:
@@ -117,20 +124,29 @@ func (l *Lab) up(ctx context.Context, spec Spec) (_ *Status, fresh bool, err err
 	case err == nil && status.State == Starting:
 		return nil, false, fmt.Errorf("lab host %q: start: it is starting already", spec.Name)
 	case err == nil:
-		if err := l.remove(ctx, spec.Name); err != nil {
+		if err := l.end(ctx, spec.Name); err != nil {
+			return nil, false, err
+		}
+		if remains, err = l.bury(spec.Name); err != nil {
 			return nil, false, err
 		}
 	case !errors.Is(err, ErrNoHost):
 		return nil, false, err
 	}
-	status, err = l.start(ctx, spec)
-	return status, true, err
+	if status, err = l.start(ctx, spec); err != nil {
+		return nil, true, err
+	}
+	status.Replaced = remains
+	return status, true, nil
 }
+
+// throwawayPrefix begins the names of hosts that live for one command.
+const throwawayPrefix = "run-"
 
 // Throwaway starts a host with a name of its own. The caller ends it ([Lab.Down]).
 func (l *Lab) Throwaway(ctx context.Context, spec Spec) (*Status, error) {
 	spec = spec.withDefaults()
-	spec.Name = fmt.Sprintf("run-%d-%x", os.Getpid(), uint32(time.Now().UnixNano()))
+	spec.Name = fmt.Sprintf("%s%d-%x", throwawayPrefix, os.Getpid(), uint32(time.Now().UnixNano()))
 	spec.Throwaway = true
 	if err := spec.Validate(); err != nil {
 		return nil, err
@@ -261,27 +277,40 @@ func (l *Lab) Status(name string) (*Status, error) {
 	default:
 		return nil, err
 	}
-	if spec, err := readSpec(dir); err == nil {
+	s.describe(dir)
+	return s, nil
+}
+
+// describe adds what a host's files say. They may be missing, or no good.
+func (s *Status) describe(dir string) {
+	if spec, err := readAnySpec(dir); err == nil {
 		s.CPUs, s.Memory, s.Threads = spec.CPUs, spec.Memory, spec.Threads
 		s.Release, s.Throwaway = spec.Release, spec.Throwaway
 	}
 	r, err := readRecord(dir)
-	if err != nil {
-		return s, nil // not written yet, or what is there is no good
+	if err == nil {
+		s.Started = r.Started
+		s.Boot = time.Duration(r.BootTime * float64(time.Second))
+		s.Mended, s.Emulator = r.Emulator.Mended, r.Emulator.Remark
 	}
 	switch {
+	case err == nil && r.End != nil:
+		s.State = Dead // its keeper may be about to end
+		s.Died, s.Why = r.End.Time, r.End.Why
 	case s.State == Dead:
-		s.Why = lastLine(filepath.Join(dir, keeperLog))
-	default:
+		s.Why = "its keeper ended without saying why"
+		if line := lastLine(filepath.Join(dir, keeperLog)); line != "" {
+			s.Why += "; the last in its log: " + line
+		}
+		if info, err := os.Stat(dir); err == nil {
+			s.Died = info.ModTime() // at the earliest
+		}
+	case err == nil:
 		s.PID = r.QEMU.PID
 		if r.Ready {
 			s.State = Running
 		}
 	}
-	s.Started = r.Started
-	s.Boot = time.Duration(r.BootTime * float64(time.Second))
-	s.Mended, s.Emulator = r.Emulator.Mended, r.Emulator.Remark
-	return s, nil
 }
 
 // dir returns the directory of a host that exists.
@@ -321,74 +350,4 @@ func (l *Lab) Hosts() ([]Status, error) {
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
-}
-
-// Down ends a host and removes its directory; what runs there is killed.
-func (l *Lab) Down(ctx context.Context, name string) error {
-	s, err := l.Status(name)
-	if err != nil {
-		return err
-	}
-	if !s.Throwaway {
-		unlock, err := l.lockAll(ctx)
-		if err != nil {
-			return err
-		}
-		defer unlock()
-	}
-	return l.remove(ctx, name)
-}
-
-// remove ends a host the polite way, and by its processes where that does not
-// work. It removes the directory last.
-func (l *Lab) remove(ctx context.Context, name string) error {
-	dir, err := l.dir(name)
-	if errors.Is(err, ErrNoHost) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if c, err := dial(dir, execSocket); err == nil {
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
-		var r reply
-		if send(c, request{Version: wireVersion, Op: opDown}) == nil && receive(c, &r) == nil && r.Down {
-			l.awaitEnd(ctx, dir, 15*time.Second)
-		}
-		c.Close()
-	}
-	if r, err := readRecord(dir); err == nil {
-		// Both are gone where all went well.
-		if err := errors.Join(r.Keeper.end(8*time.Second), r.QEMU.end(2*time.Second)); err != nil {
-			return fmt.Errorf("lab host %q: end: %w", name, err)
-		}
-	}
-	if !l.awaitEnd(ctx, dir, 5*time.Second) {
-		return fmt.Errorf("lab host %q: end: its lock is still held", name)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("lab host %q: directory %q: remove: %w", name, dir, reason(err))
-	}
-	return nil
-}
-
-// awaitEnd waits until a host's lock is free or its directory gone.
-func (l *Lab) awaitEnd(ctx context.Context, dir string, limit time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		held, err := lock(filepath.Join(dir, lockFile))
-		if err == nil {
-			held.Close()
-			return true
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }

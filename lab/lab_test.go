@@ -165,26 +165,6 @@ func TestDownEndsAnEmulatorThatDoesNotListen(t *testing.T) {
 	}
 }
 
-func TestAnEmulatorThatDiesLeavesADeadHostThatUpReplaces(t *testing.T) {
-	l, spec := testLab(t, fakeGood)
-	s := mustUp(t, l, spec)
-	id, err := identify(s.PID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := id.kill(unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	awaitState(t, l, s.Name, Dead)
-	if _, err := l.Exec(t.Context(), s.Name, Command{Args: sh("true")}); err == nil {
-		t.Error("a command in a dead host: no error")
-	}
-	again := mustUp(t, l, spec)
-	if again.State != Running || again.PID == s.PID {
-		t.Errorf("status %+v, want a new host", again)
-	}
-}
-
 func TestAKeeperThatDiesTakesTheEmulatorAlong(t *testing.T) {
 	l, spec := testLab(t, fakeGood)
 	s := mustUp(t, l, spec)

@@ -23,6 +23,9 @@ type record struct {
 	Keeper   identity  `json:"keeper"`
 	QEMU     identity  `json:"qemu"`
 	Emulator Emulator  `json:"emulator"`
+
+	// End is there when the host ended without being told to.
+	End *death `json:"end,omitempty"`
 }
 
 const (
@@ -63,15 +66,24 @@ func readJSON(dir, name string, v any) error {
 }
 
 func readSpec(dir string) (*Spec, error) {
+	s, err := readAnySpec(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.Name != filepath.Base(dir) {
+		return nil, fmt.Errorf("lab host %q: directory %q: it is another host's", s.Name, dir)
+	}
+	return s, nil
+}
+
+// readAnySpec is readSpec for a directory that has got another name.
+func readAnySpec(dir string) (*Spec, error) {
 	s := new(Spec)
 	if err := readJSON(dir, specFile, s); err != nil {
 		return nil, err
 	}
 	if err := s.Validate(); err != nil {
 		return nil, err
-	}
-	if s.Name != filepath.Base(dir) {
-		return nil, fmt.Errorf("lab host %q: directory %q: it is another host's", s.Name, dir)
 	}
 	return s, nil
 }

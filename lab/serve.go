@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/agent"
-	"github.com/hullvm/hull/internal/terminal"
 )
 
 // process is a program in a host.
@@ -44,6 +43,7 @@ func (a agentSpawner) Spawn(ctx context.Context, cmd agent.Command) (process, er
 type server struct {
 	spawner spawner
 	report  func(context.Context, string) string // why -> text
+	explain func(error) string                   // why a command failed, for its caller
 	down    func()                               // a caller wants the host to end
 
 	mu       sync.Mutex
@@ -55,8 +55,8 @@ type server struct {
 	calls sync.WaitGroup
 }
 
-func newServer(s spawner, report func(context.Context, string) string, down func()) *server {
-	return &server{spawner: s, report: report, down: down, quiet: time.Now(), changed: make(chan struct{}, 1)}
+func newServer(s spawner, report func(context.Context, string) string, explain func(error) string, down func()) *server {
+	return &server{spawner: s, report: report, explain: explain, down: down, quiet: time.Now(), changed: make(chan struct{}, 1)}
 }
 
 // serve takes callers until the listener is closed, and returns when all are
@@ -195,7 +195,7 @@ func (s *server) exec(ctx context.Context, c *net.UnixConn, req *request, files 
 		_ = send(c, reply{Exit: &exitReply{Signal: early.Signal}})
 		return
 	case err != nil:
-		_ = send(c, spawnFailure(err))
+		_ = send(c, s.spawnFailure(err))
 		return
 	}
 	early.apply(p)
@@ -204,7 +204,7 @@ func (s *server) exec(ctx context.Context, c *net.UnixConn, req *request, files 
 	}
 	exit, err := attend(ctx, caller, p, notices)
 	if err != nil {
-		_ = send(c, reply{Error: err.Error()})
+		_ = send(c, reply{Error: s.explain(err)})
 		return
 	}
 	_ = send(c, reply{Exit: &exitReply{Code: exit.Code, Signal: int(exit.Signal)}})
@@ -337,12 +337,12 @@ func (s *server) watch(ctx context.Context, d time.Duration, a *activity, stderr
 	}
 }
 
-func spawnFailure(err error) reply {
+func (s *server) spawnFailure(err error) reply {
 	var refused *agent.SpawnError
 	if errors.As(err, &refused) {
 		return reply{Refused: &refusal{Errno: int(refused.Errno), Text: refused.Text}}
 	}
-	return reply{Error: err.Error()}
+	return reply{Error: s.explain(err)}
 }
 
 // refresh makes the host forget the names of files and what it knows of them.
@@ -384,40 +384,4 @@ func sameFile(a, b *os.File) bool {
 	}
 	y, err := b.Stat()
 	return err == nil && os.SameFile(x, y)
-}
-
-// callerInput reads a caller's standard input, and stops to when the command
-// has ended: what was not read is left to whoever reads next.
-type callerInput struct {
-	input *terminal.Input
-
-	mu     sync.Mutex // held while a Read is under way
-	closed bool
-}
-
-func newCallerInput(f *os.File) (*callerInput, error) {
-	in, err := terminal.NewInput(f)
-	if err != nil {
-		return nil, err
-	}
-	return &callerInput{input: in}, nil
-}
-
-func (c *callerInput) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return 0, io.EOF
-	}
-	return c.input.Read(p)
-}
-
-// close ends the Read under way. A later one does not touch the descriptor,
-// which may be another file by then.
-func (c *callerInput) close() {
-	c.input.Stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	_ = c.input.Close() // an eventfd
 }

@@ -112,7 +112,7 @@ func serveHost(t *testing.T) *served {
 		t.Fatal(err)
 	}
 	h := &served{lab: l, spawner: &localSpawner{}}
-	h.server = newServer(h.spawner, func(_ context.Context, why string) string { return "report: " + why + "\n" }, func() { h.downs.Add(1) })
+	h.server = newServer(h.spawner, func(_ context.Context, why string) string { return "report: " + why + "\n" }, error.Error, func() { h.downs.Add(1) })
 	listener, err := listen(dir, execSocket)
 	if err != nil {
 		t.Fatal(err)
@@ -411,7 +411,7 @@ func TestBadRequestsAreAnswered(t *testing.T) {
 }
 
 func TestIdleCountsFromTheLastCommand(t *testing.T) {
-	s := newServer(nil, nil, nil)
+	s := newServer(nil, nil, nil, nil)
 	if stopped, wait := s.stopIfIdle(time.Hour); stopped || wait <= 0 || wait > time.Hour {
 		t.Errorf("a new host: stopped %v, wait %v", stopped, wait)
 	}
@@ -445,7 +445,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		defer client.Close()
 		defer server.Close()
-		s := newServer(&localSpawner{}, func(context.Context, string) string { return "" }, func() {})
+		s := newServer(&localSpawner{}, func(context.Context, string) string { return "" }, error.Error, func() {})
 		go func() {
 			_, _ = client.Write(append([]byte{byte(len(body)), byte(len(body) >> 8), 0, 0}, body...))
 			_ = client.CloseWrite()

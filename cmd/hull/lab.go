@@ -117,6 +117,10 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // describe says in a line what a host runs in.
 func describe(s *lab.Status) string {
-	return fmt.Sprintf("%d CPUs, %d MiB, kernel %s, up after %.1f s; emulator %s",
+	text := fmt.Sprintf("%d CPUs, %d MiB, kernel %s, up after %.1f s; emulator %s",
 		s.CPUs, s.Memory, s.Release, s.Boot.Seconds(), s.Emulator)
+	if s.Replaced != "" {
+		text += "; the one before died: " + s.Replaced
+	}
+	return text
 }

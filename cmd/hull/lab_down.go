@@ -14,12 +14,13 @@ func newLabDownCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down [NAME...]",
 		Short: "End lab hosts",
-		Long:  "End lab hosts with all that runs in them: those named, all with --all, or " + lab.DefaultName + ".",
+		Long: "End lab hosts with all that runs in them: those named, all with --all, or " + lab.DefaultName + `.
+--all also removes what dead hosts left.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runLabDown(cmd.Context(), a, all, args)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "end all hosts")
+	cmd.Flags().BoolVar(&all, "all", false, "end all hosts, and remove what dead ones left")
 	return cmd
 }
 
@@ -50,6 +51,9 @@ func runLabDown(ctx context.Context, a *app, all bool, names []string) error {
 			err = nil // it ended meanwhile
 		}
 		errs = append(errs, err)
+	}
+	if all {
+		errs = append(errs, l.RemoveRemains())
 	}
 	return errors.Join(errs...)
 }

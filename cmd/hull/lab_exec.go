@@ -87,7 +87,7 @@ func runLabExec(ctx context.Context, a *app, o labExecOptions, args []string) er
 		if status.State == lab.Starting {
 			return fmt.Errorf("lab host %q: it is starting", o.host)
 		}
-		return fmt.Errorf("lab host %q: it is dead (%s): start it anew (hull lab up), or give --up", o.host, status.Why)
+		return fmt.Errorf("lab host %q: it is dead (%s), its files are in %s: start it anew (hull lab up), or give --up", o.host, status.Why, status.Dir)
 	case o.up:
 		if err := upForExec(ctx, a, l, &o); err != nil {
 			return err

@@ -17,7 +17,11 @@ func newLabLsCommand(a *app) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list", "ps"},
 		Short:   "List the lab hosts",
-		Args:    cobra.NoArgs,
+		Long: `List the lab hosts. One that ended without being told to is dead. What it left,
+the logs of its kernel, its emulator and its keeper, stays where the list says;
+when a host of its name is started again it becomes NAME.dead-N. The newest few
+of those are kept, until 'hull lab down --all'.`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return runLabLs(a, format)
 		},
@@ -38,6 +42,7 @@ func runLabLs(a *app, format string) error {
 	if err != nil {
 		return err
 	}
+	hosts = append(hosts, l.Remains()...)
 	if format == "json" {
 		if hosts == nil {
 			hosts = []lab.Status{}
@@ -59,5 +64,16 @@ func runLabLs(a *app, format string) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d MiB\t%s\t%s\t%s\n", h.Name, h.State, h.PID, h.CPUs, h.Memory, h.Release, up, mended)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if h.State == lab.Dead {
+			fmt.Fprintf(a.Stdout, "\n%s died %s: %s\nits files are in %s\n", h.Name, h.Died.Format(time.DateTime), h.Why, h.Dir)
+			if end := lab.ConsoleEnd(h.Dir); end != "" {
+				fmt.Fprintf(a.Stdout, "its console ends:\n%s\n", end)
+			}
+		}
+	}
+	return nil
 }
