@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,5 +70,58 @@ func TestWatcherSeesAWordCutInTwo(t *testing.T) {
 	case <-w.seen:
 	default:
 		t.Error("not seen")
+	}
+}
+
+// Whatever happened, each row of each monitor is one line, and all lines have
+// the same number of cells.
+func TestTheTablesColumnsLineUp(t *testing.T) {
+	monitors := peers(options{})
+	r := newResults(monitors)
+	full := map[string]time.Duration{eventReady: time.Second}
+	for _, e := range events {
+		full[e.name] = time.Second
+	}
+	few := map[string]time.Duration{eventReady: 2 * time.Second}
+	machines := []row{{"bzImage", 1, 128}, {"vmlinux", 4, 512}}
+	for range 3 {
+		r.add(machines[0], monitors[0], measured{at: full}, nil)
+		r.add(machines[0], monitors[1], measured{at: few}, nil)
+		r.add(machines[0], monitors[2], measured{}, errors.New("a | b\nc"))
+		r.add(machines[0], monitors[3], measured{}, errNotApplicable("x|y"))
+	}
+	r.add(machines[1], monitors[0], measured{at: full}, nil)
+	r.add(machines[1], monitors[1], measured{}, errors.New("once"))
+	r.add(machines[1], monitors[1], measured{at: few}, nil)
+	var out strings.Builder
+	if err := r.print(&out, options{rounds: 3}); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	cells := 0
+	for line := range strings.Lines(out.String()) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		got := strings.Split(strings.ReplaceAll(strings.TrimSpace(line), "\\|", ""), "|")
+		if cells == 0 {
+			cells = len(got)
+		}
+		if len(got) != cells {
+			t.Errorf("%d cells, the head has %d: %s", len(got)-2, cells-2, line)
+		}
+		if key := got[1] + got[2]; seen[key] {
+			t.Errorf("twice: %s", line)
+		} else {
+			seen[key] = true
+		}
+	}
+	if want := 2 + 4 + 2; len(seen) != want {
+		t.Errorf("%d lines, want %d:\n%s", len(seen), want, out.String())
+	}
+	for _, want := range []string{"2.00 |", "(1 of 2 failed)", "did not boot", "cannot: x\\|y", "3 of 3: a \\| b c"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
 	}
 }

@@ -92,31 +92,59 @@ func (r *results) print(w io.Writer, o options) error {
 		base := r.boots[which]["hull"]
 		for _, m := range r.monitors {
 			s := r.boots[which][m.name]
-			cells := []string{which.String(), m.name}
-			if len(s.ok) == 0 {
-				why := "did not boot: " + strings.ReplaceAll(strings.TrimSpace(s.why), "\n", " ")
-				if s.not {
-					why = "cannot: " + s.why
-				}
-				fmt.Fprintf(w, "| %s | %s |\n", strings.Join(cells, " | "), why+strings.Repeat(" |", len(cols)))
+			if s == nil {
 				continue
 			}
-			for _, c := range cols {
-				low, mid, high, ok := spread(s.ok, c.value)
-				if !ok {
-					cells = append(cells, "-")
-					continue
-				}
-				cells = append(cells, fmt.Sprintf("%.1f (%.1f-%.1f)", mid, low, high))
-			}
-			cells = append(cells, ratio(s, base))
-			if s.failed > 0 {
+			cells := append([]string{which.String(), m.name}, s.cells(cols, base)...)
+			if s.failed > 0 && len(s.ok) > 0 {
 				cells[1] += fmt.Sprintf(" (%d of %d failed)", s.failed, s.failed+len(s.ok))
 			}
 			fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 		}
 	}
+	return r.printFailures(w)
+}
+
+// cells are the figures of a sample and its ratio to base, one for each column,
+// or the reason why there are none.
+func (s *sample) cells(cols []column, base *sample) []string {
+	out := make([]string, len(cols)+1)
+	if len(s.ok) == 0 {
+		out[0] = "did not boot"
+		if s.not {
+			out[0] = "cannot: " + inCell(s.why)
+		}
+		return out
+	}
+	for i, c := range cols {
+		low, mid, high, ok := spread(s.ok, c.value)
+		if !ok {
+			out[i] = "-"
+			continue
+		}
+		out[i] = fmt.Sprintf("%.1f (%.1f-%.1f)", mid, low, high)
+	}
+	out[len(cols)] = ratio(s, base)
+	return out
+}
+
+// printFailures lists below the table why boots failed, the last of each row
+// and monitor.
+func (r *results) printFailures(w io.Writer) error {
+	const most = 300 // characters of one reason
+	for _, which := range r.rows {
+		for _, m := range r.monitors {
+			if s := r.boots[which][m.name]; s != nil && s.failed > 0 {
+				fmt.Fprintf(w, "\nFailed: %s, %s, %d of %d: %.*s\n", which, m.name, s.failed, s.failed+len(s.ok), most, inCell(s.why))
+			}
+		}
+	}
 	return nil
+}
+
+// inCell makes text fit into one cell of a Markdown table.
+func inCell(text string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
 }
 
 func readyTime(b measured) (float64, bool) { return float64(b.at[eventReady]), true }
