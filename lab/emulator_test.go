@@ -59,7 +59,7 @@ func install(t *testing.T) (path, cache string) {
 		t.Fatal(err)
 	}
 	image := testELF(id, make([]byte, 0x2000))
-	testMend.place(image, testMend.offset)
+	testMend.place(image)
 	prefix := filepath.Join(t.TempDir(), "usr")
 	for _, dir := range []string{"bin", "share", "lib"} {
 		if err := os.MkdirAll(filepath.Join(prefix, dir), 0o755); err != nil {
@@ -99,7 +99,9 @@ func TestPrepareEmulatorMendsACopy(t *testing.T) {
 		t.Error("the installed program changed")
 	}
 	after := mustRead(t, e.Path)
-	copy(before[testMend.offset:], nop6)
+	for _, p := range testMend.patches {
+		copy(before[p.offset:], p.mended)
+	}
 	if !bytes.Equal(after, before) {
 		t.Error("the copy is not the program with its store replaced")
 	}
