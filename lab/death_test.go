@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,7 +102,15 @@ func TestAHostForOneCommandThatDiesLeavesItsFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		killEmulator(t, l, s)
+		// As by `hull lab run`: at once after the command's failure.
+		id, err := identify(s.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kill := fmt.Sprintf("kill -9 %d; sleep 100", id.PID)
+		if _, err := l.Exec(t.Context(), s.Name, Command{Args: sh(kill), Env: os.Environ()}); err == nil {
+			t.Fatal("the command outlived its host")
+		}
 		if err := l.Down(t.Context(), s.Name); err != nil {
 			t.Fatal(err)
 		}

@@ -17,20 +17,40 @@ func (l *Lab) Down(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if !s.Throwaway || s.State == Dead {
-		unlock, err := l.lockAll(ctx)
-		if err != nil {
-			return err
-		}
-		defer unlock()
+	if s.Throwaway {
+		return l.downThrowaway(ctx, name)
 	}
+	unlock, err := l.lockAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := l.end(ctx, name); err != nil {
 		return err
 	}
-	if s.Throwaway && s.State == Dead {
-		_, err := l.bury(name)
+	return l.removeDir(name)
+}
+
+// downThrowaway is Down for a host that has no successor: only its own command's
+// end tells that it had died.
+func (l *Lab) downThrowaway(ctx context.Context, name string) error {
+	if err := l.end(ctx, name); err != nil {
 		return err
 	}
+	// Only now has its keeper said the last word.
+	if s, err := l.Status(name); err != nil || s.Died.IsZero() {
+		return l.removeDir(name)
+	}
+	unlock, err := l.lockAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, err = l.bury(name)
+	return err
+}
+
+func (l *Lab) removeDir(name string) error {
 	dir := filepath.Join(l.dirs.State, name)
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("lab host %q: directory %q: remove: %w", name, dir, reason(err))

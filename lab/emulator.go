@@ -33,7 +33,7 @@ type Emulator struct {
 	// BuildID is the linker's identification of the build, in hex.
 	BuildID string `json:"build_id,omitempty"`
 
-	// Mended says that Path holds the cure of the known bug; Remark says which
+	// Mended says that Path holds the cures of the known bugs; Remark says which
 	// build that is, or why there is none.
 	Mended bool   `json:"mended"`
 	Remark string `json:"remark"`

@@ -74,6 +74,23 @@ var busyTSS = &cure{
 	mended: []byte{0x83, 0xe0, 0x0d},
 }
 
+// virtualTPR mends that a write to CR8 by a guest ends the emulator: "assertion
+// failed: (qemu_mutex_iothread_locked())". When KVM waits for the moment in which
+// the guest takes interrupts (V_IRQ, volume 2, section 15.21), such a write asks
+// anew for the interrupt that waits already, and does so without the lock that
+// asking needs. The cure is not to ask: KVM gives V_IRQ the highest priority
+// (15), so that no value of CR8 holds it back or lets it go.
+//
+// The instruction is a jump to cpu_interrupt, behind mov $0x100, %esi and the
+// function's epilogue. It becomes a return.
+var virtualTPR = &cure{
+	name: "an abort at a guest's write to CR8",
+	fits: func(before, _ []byte) bool {
+		return bytes.HasSuffix(before, []byte{0x48, 0x83, 0xc4, 0x08, 0xbe, 0x00, 0x01, 0x00, 0x00, 0x5b, 0x5d})
+	},
+	mended: []byte{0xc3, 0x0f, 0x1f, 0x40, 0x00},
+}
+
 // mends are the builds whose instructions were found and looked at.
 var mends = []mend{
 	{
@@ -82,6 +99,7 @@ var mends = []mend{
 		patches: []patch{
 			{doubleInterrupt, 0x65b284, []byte{0x89, 0xb3, 0x54, 0xef, 0xff, 0xff}},
 			{busyTSS, 0x65c1b4, []byte{0x83, 0xe0, 0x0f}},
+			{virtualTPR, 0x659023, []byte{0xe9, 0xe8, 0xc3, 0xf7, 0xff}},
 		},
 	},
 	{
@@ -89,6 +107,8 @@ var mends = []mend{
 		build:   "Debian qemu-system-x86 1:10.0.2+ds-2+deb13u1~bpo12+1",
 		patches: []patch{
 			{doubleInterrupt, 0x7c4f24, []byte{0x89, 0xb3, 0x10, 0xd7, 0xff, 0xff}},
+			{busyTSS, 0x7c5fd2, []byte{0x83, 0xe0, 0x0f}},
+			{virtualTPR, 0x7c2963, []byte{0xe9, 0x18, 0x07, 0xf6, 0xff}},
 		},
 	},
 }

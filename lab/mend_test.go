@@ -11,6 +11,7 @@ var testMend = mend{
 	patches: []patch{
 		{doubleInterrupt, 0x1234, []byte{0x89, 0xb3, 0x54, 0xef, 0xff, 0xff}},
 		{busyTSS, 0x1800, []byte{0x83, 0xe0, 0x0f}},
+		{virtualTPR, 0x1900, []byte{0xe9, 1, 2, 0xf7, 0xff}},
 	},
 }
 
@@ -18,6 +19,7 @@ var testMend = mend{
 var neighbours = map[*cure][2][]byte{
 	doubleInterrupt: {{0x44, 0x89, 0xab, 0x80, 0x33, 0, 0}, {0xc7, 0x83, 0x84, 0x33, 0, 0, 0, 0, 0, 0}},
 	busyTSS:         {{0xc1, 0xe8, 0x08}, {0x83, 0xf8, 0x09, 0x0f, 0x85, 1, 2, 0, 0}},
+	virtualTPR:      {{0x48, 0x83, 0xc4, 0x08, 0xbe, 0x00, 0x01, 0x00, 0x00, 0x5b, 0x5d}, nil},
 }
 
 // place writes the instruction with its neighbours so that it stands at offset.
@@ -54,7 +56,7 @@ func TestMendChangesOnlyTheInstructions(t *testing.T) {
 }
 
 func TestMendRefusesWhatItDoesNotKnow(t *testing.T) {
-	store, busy := &testMend.patches[0], &testMend.patches[1]
+	store, busy, jump := &testMend.patches[0], &testMend.patches[1], &testMend.patches[2]
 	tests := map[string]func([]byte){
 		"no store":              func(b []byte) { clear(b[store.offset:][:6]) },
 		"at another place":      func(b []byte) { clear(b[store.offset:][:6]); store.place(b, 0x2000) },
@@ -69,6 +71,7 @@ func TestMendRefusesWhatItDoesNotKnow(t *testing.T) {
 		"another type":          func(b []byte) { b[busy.offset+5] = 0x0b },
 		"another shift":         func(b []byte) { b[busy.offset-1] = 4 },
 		"two masks":             func(b []byte) { busy.place(b, 0x2000) },
+		"another request":       func(b []byte) { b[jump.offset-5] = 2 },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -105,6 +108,8 @@ func TestMendTableIsSound(t *testing.T) {
 				t.Errorf("%s: store % x is no mov %%esi, x(%%rbx)", m.build, p.old)
 			case p.cure == busyTSS && !bytes.Equal(p.old, []byte{0x83, 0xe0, 0x0f}):
 				t.Errorf("%s: % x is no and $0xf, %%eax", m.build, p.old)
+			case p.cure == virtualTPR && p.old[0] != 0xe9:
+				t.Errorf("%s: % x is no jmp", m.build, p.old)
 			}
 		}
 	}

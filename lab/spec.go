@@ -73,7 +73,7 @@ type Spec struct {
 	// Emulator is the path of qemu-system-x86_64, as installed.
 	Emulator string `json:"emulator"`
 
-	// Unmended runs the emulator as it is installed, even where its known bug
+	// Unmended runs the emulator as it is installed, even where its known bugs
 	// could be mended.
 	Unmended bool `json:"unmended,omitempty"`
 

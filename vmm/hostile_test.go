@@ -57,6 +57,9 @@ func TestAGuestThatTriesEverything(t *testing.T) {
 				for i, v := range []uint64{seed + uint64(round), 2000, map[bool]uint64{true: 1}[spare], uint64(vcpus)} {
 					binary.LittleEndian.PutUint64(code[8+8*i:], v)
 				}
+				if !guesttest.MayWriteCR8() {
+					code[56] = 1
+				}
 				m := newBare(t, code, func(c *Config) { c.Machine = describe(t, vcpus, "32MiB") })
 				expectLegalEnd(t, m, 10*time.Second)
 			})
@@ -83,6 +86,25 @@ func TestGuestsMadeOfRandomBytes(t *testing.T) {
 		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A guest may change its task priority while an interrupt waits for it.
+func TestAGuestThatSetsItsPriorityWhileAnInterruptWaits(t *testing.T) {
+	guesttest.RequireKVM(t)
+	guesttest.RequireCR8(t)
+	code := []byte{
+		0xfa, 0xbb, 0x00, 0x00, 0xe0, 0xfe, // cli; mov ebx,0xfee00000
+		0xc7, 0x83, 0xf0, 0, 0, 0, 0xff, 0x01, 0, 0, // mov dword [rbx+0xf0],0x1ff: the local APIC on
+		0xc7, 0x83, 0x00, 0x03, 0, 0, 0x40, 0x00, 0x04, 0, // mov dword [rbx+0x300],0x40040: vector 0x40 to itself
+		0xb9, 0x64, 0x00, 0x00, 0x00, // mov ecx,100
+		0x89, 0xc8, 0x83, 0xe0, 0x03, 0x44, 0x0f, 0x22, 0xc0, // 1: mov eax,ecx; and eax,3; mov cr8,rax
+		0xe6, 0x80, 0xff, 0xc9, 0x75, 0xf1, // out 0x80,al; dec ecx; jnz 1b
+	}
+	m := newBare(t, append(code, asmPowerOff...), nil)
+	m.Start()
+	if exit := waitEnd(t, m); exit.Reason != PowerOff {
+		t.Errorf("ended by %v, want power-off", exit)
 	}
 }
 

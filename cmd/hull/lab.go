@@ -64,7 +64,7 @@ func (o *labHostOptions) addFlags(cmd *cobra.Command, idle bool) {
 	f.StringVar(&o.kernel, "kernel", "", "kernel bundle to run (default: Debian's, fetched when it is not there)")
 	f.StringVar(&o.cmdline, "append", "", "words to append to the kernel's command line")
 	f.StringVar(&o.emulator, "qemu", "", "the emulator (default: qemu-system-x86_64 in the PATH)")
-	f.BoolVar(&o.unmended, "unmended", false, "run the emulator as it is installed, with the bug that is mended otherwise")
+	f.BoolVar(&o.unmended, "unmended", false, "run the emulator as it is installed, with the bugs that are mended otherwise")
 	if idle {
 		f.DurationVar(&o.idle, "idle", lab.DefaultIdle, "end the host when it was not used for so long (negative: never)")
 	}

@@ -116,6 +116,16 @@ func upForExec(ctx context.Context, a *app, l *lab.Lab, o *labExecOptions) error
 	return nil
 }
 
+// labEnv is the environment of a command in a host: this one, the host's name,
+// and whether its emulator has bugs that the lab knows how to mend.
+func labEnv(l *lab.Lab, host string) []string {
+	env := append(os.Environ(), "HULL_LAB="+host)
+	if status, err := l.Status(host); err == nil && !status.Mended {
+		env = append(env, "HULL_LAB_UNMENDED=1")
+	}
+	return env
+}
+
 // inHost runs a command in a host that is there, and turns its end into ours.
 func inHost(ctx context.Context, a *app, l *lab.Lab, host string, o labCommandOptions, args []string) error {
 	dir, err := os.Getwd()
@@ -128,7 +138,7 @@ func inHost(ctx context.Context, a *app, l *lab.Lab, host string, o labCommandOp
 	stdout, _ := a.Stdout.(*os.File)
 	stderr, _ := a.Stderr.(*os.File)
 	status, err := l.Exec(ctx, host, lab.Command{
-		Args: args, Env: append(os.Environ(), "HULL_LAB="+host), Dir: dir,
+		Args: args, Env: labEnv(l, host), Dir: dir,
 		Stdin: a.Stdin, Stdout: stdout, Stderr: stderr,
 		TTY:     !o.noTTY && terminal.IsTerminal(a.Stdin) && terminal.IsTerminal(stdout),
 		Signals: signals,

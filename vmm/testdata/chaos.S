@@ -25,6 +25,8 @@ spare:	.quad	1	// not 0: leave alone what ends the machine or a vCPU
 cpus:	.quad	1
 done:	.quad	0
 next:	.quad	0
+// And this one, at offset 56.
+nocr8:	.quad	0	// not 0: leave CR8 alone
 
 boot:
 	cli
@@ -324,8 +326,10 @@ registers:
 	call	random
 	mov	%rax, %cr2
 	and	$15, %eax
+	cmpq	$0, nocr8(%rip)
+	jne	1f
 	mov	%rax, %cr8
-	call	random
+1:	call	random
 	mov	%rax, %dr0
 	xor	%eax, %eax
 	mov	%rax, %dr7
