@@ -11,6 +11,7 @@ import (
 
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/agent/local"
+	"github.com/hullvm/hull/internal/signaltest"
 )
 
 // The test binary is also the keeper of the hosts that tests start, and their
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 	case len(os.Args) > 1 && os.Args[1] == "-name":
 		os.Exit(fakeEmulator(os.Getenv(fakeVariable)))
 	}
+	signaltest.Default()
 	os.Exit(m.Run())
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hullvm/hull/guest/applets"
+	"github.com/hullvm/hull/internal/signaltest"
 )
 
 // TestMain makes the test binary the program itself where it is called by the
@@ -19,6 +20,7 @@ func TestMain(m *testing.M) {
 	if name := strings.TrimPrefix(filepath.Base(os.Args[0]), "-"); name == applets.Program || commands[name] != nil {
 		main()
 	}
+	signaltest.Default()
 	os.Exit(m.Run())
 }
 
