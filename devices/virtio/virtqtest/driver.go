@@ -176,6 +176,9 @@ func (d *Driver) Features() uint64 {
 // Pending is how many requests the device has not given back.
 func (d *Driver) Pending() int { return len(d.requests) }
 
+// Room is how many descriptors of the ring are free.
+func (d *Driver) Room() int { return d.ring.room() }
+
 // Kick notifies the device if it wants to know of what was added since the last
 // Kick, and reports whether it did.
 func (d *Driver) Kick() bool {

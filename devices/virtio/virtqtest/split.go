@@ -45,6 +45,7 @@ type Split struct {
 	free   []uint16 // descriptors, the next to take last
 	chains map[uint16][]uint16
 	staged uint16 // the available index that publish will show
+	shown  uint16 // the available index
 	told   uint16 // the available index when the device was last asked
 	used   uint16 // the next used entry to take
 }
@@ -148,7 +149,10 @@ func (s *Split) encodeTable(at mem.Addr, buffers []Buffer) {
 	}
 }
 
-func (s *Split) publish() { s.PutAvail(s.staged) }
+func (s *Split) publish() {
+	s.shown = s.staged
+	s.PutAvail(s.shown)
+}
 
 func (s *Split) take() (id uint16, written uint32, ok bool) {
 	if s.UsedIndex() == s.used {
@@ -178,7 +182,7 @@ func reversed(p []uint16) []uint16 {
 }
 
 func (s *Split) kickWanted() bool {
-	now, old := s.staged, s.told
+	now, old := s.shown, s.told
 	if now == old {
 		return false
 	}

@@ -1,0 +1,210 @@
+package virtq_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/hullvm/hull/devices/virtio/virtqtest"
+	"github.com/hullvm/hull/mem"
+)
+
+// each runs a test for every combination of ring features and some sizes.
+func each(t *testing.T, f func(t *testing.T, o virtqtest.Options)) {
+	for bits := range 16 {
+		o := virtqtest.Options{Packed: bits&1 != 0, EventIndex: bits&2 != 0, Indirect: bits&4 != 0, InOrder: bits&8 != 0}
+		name, sizes := "split", []uint16{1, 2, 8, 64}
+		if o.Packed {
+			name, sizes = "packed", []uint16{1, 2, 3, 7, 64}
+		}
+		for _, o.Size = range sizes {
+			t.Run(fmt.Sprintf("%s size=%d event=%v indirect=%v inorder=%v", name, o.Size, o.EventIndex, o.Indirect, o.InOrder),
+				func(t *testing.T) { f(t, o) })
+		}
+	}
+}
+
+// random is a source whose seed is in the log of a test that fails.
+func random(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// A driver and a device do what they may in any order, and after each step
+// queue, driver and model agree.
+func TestAQueueDoesWhatTheModelSays(t *testing.T) {
+	each(t, func(t *testing.T, o virtqtest.Options) {
+		g := newRig(t, random(t), o)
+		for range 400 {
+			g.step(true)
+		}
+		g.drain()
+	})
+}
+
+// More requests than the 16-bit indices count, and more slots than 2 laps.
+func TestIndicesWrapAround(t *testing.T) {
+	for _, o := range []virtqtest.Options{
+		{Size: 64},
+		{Size: 64, EventIndex: true},
+		{Size: 64, EventIndex: true, InOrder: true},
+		{Size: 61, Packed: true, EventIndex: true, Indirect: true},
+	} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			g := newRig(t, random(t), o)
+			for g.usedUnits < 70_000 {
+				g.burst()
+			}
+			g.drain()
+		})
+	}
+}
+
+// burst moves many requests, with a look at notifications on the way.
+func (g *rig) burst() {
+	g.setKicks(g.r.IntN(2) == 0)
+	for range 1 + g.r.IntN(40) {
+		g.stage()
+	}
+	g.publish()
+	g.kick()
+	for len(g.published) > 0 {
+		g.next()
+	}
+	for len(g.taken) > 0 {
+		i := g.r.IntN(len(g.taken))
+		g.write(g.taken[i])
+		g.done(i)
+	}
+	g.askInterrupt()
+	for len(g.used) > 0 {
+		g.poll()
+	}
+}
+
+// step does one thing at random. With watch, every byte of memory that the
+// device changes must be one that it may change.
+func (g *rig) step(watch bool) {
+	switch op := g.r.IntN(12); op {
+	case 0, 1:
+		g.stage()
+	case 2:
+		g.publish()
+	case 3:
+		g.kick()
+	case 4:
+		g.poll()
+	case 5:
+		g.setInterrupts()
+	case 6, 7:
+		g.device(watch, nil, g.next)
+	case 8, 9:
+		if len(g.taken) == 0 {
+			return
+		}
+		i := g.r.IntN(len(g.taken))
+		g.write(g.taken[i])
+		g.device(watch, g.usedPlaces(), func() { g.done(i) })
+	case 10:
+		g.device(watch, nil, g.askInterrupt)
+		if g.r.IntN(4) == 0 {
+			g.device(watch, nil, g.untake)
+		}
+	case 11:
+		g.device(watch, g.kickPlaces(), func() { g.setKicks(g.r.IntN(2) == 0) })
+	}
+}
+
+// drain ends all requests.
+func (g *rig) drain() {
+	g.publish()
+	g.kick()
+	for len(g.published) > 0 {
+		g.next()
+	}
+	for len(g.taken) > 0 {
+		g.write(g.taken[0])
+		g.done(0)
+	}
+	g.askInterrupt()
+	for len(g.used) > 0 {
+		g.poll()
+	}
+	if g.d.Pending() != 0 {
+		g.t.Errorf("%d requests are left", g.d.Pending())
+	}
+	if p := g.q.Position(); p.Next != p.Used {
+		g.t.Errorf("position %+v though nothing is under way", p)
+	}
+}
+
+// device does something of the device's, which may change memory at places.
+func (g *rig) device(watch bool, places []mem.Range, f func()) {
+	g.t.Helper()
+	if !watch {
+		f()
+		return
+	}
+	before := contents(g.t, g.o.Memory.Guest)
+	f()
+	after := contents(g.t, g.o.Memory.Guest)
+	for _, p := range places {
+		copy(before[p.Addr:], after[p.Addr:p.Addr+mem.Addr(p.Len)])
+	}
+	if !bytes.Equal(before, after) {
+		for i := range before {
+			if before[i] != after[i] {
+				g.t.Fatalf("the device changed the byte at %#x", i)
+			}
+		}
+	}
+}
+
+func contents(t testing.TB, g *mem.Guest) []byte {
+	t.Helper()
+	p := make([]byte, g.Size())
+	if err := g.ReadAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// usedPlaces are what the device may write to give back requests: a split ring's
+// next used entries and index; the length, id and flags of a packed ring's next
+// descriptors to use up. There may be several where older ones were waited for.
+func (g *rig) usedPlaces() (places []mem.Range) {
+	l := g.d.Layout()
+	if !g.o.Packed {
+		places = append(places, mem.Range{Addr: l.Device + 2, Len: 2})
+	}
+	waiting := append(append([]*request(nil), g.held...), g.taken...)
+	for at := g.usedUnits; len(waiting) > 0; {
+		n := mem.Addr(at % uint64(l.Size))
+		if g.o.Packed {
+			places = append(places, mem.Range{Addr: l.Desc + 16*n + 8, Len: 8})
+		} else {
+			places = append(places, mem.Range{Addr: l.Device + 4 + 8*n, Len: 8})
+		}
+		if !g.o.InOrder {
+			break
+		}
+		i := oldest(waiting)
+		at += waiting[i].units
+		waiting = append(waiting[:i], waiting[i+1:]...)
+	}
+	return places
+}
+
+// kickPlaces are what the device may write to ask for notifications.
+func (g *rig) kickPlaces() []mem.Range {
+	l := g.d.Layout()
+	switch {
+	case g.o.Packed:
+		return []mem.Range{{Addr: l.Device, Len: 4}}
+	case g.o.EventIndex:
+		return []mem.Range{{Addr: l.Device + 4 + 8*mem.Addr(l.Size), Len: 2}}
+	}
+	return []mem.Range{{Addr: l.Device, Len: 2}}
+}
