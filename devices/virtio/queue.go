@@ -121,6 +121,13 @@ func (q *Queue) KickFD() int { return q.kick.FD() }
 // kernel that serves the queue; -1 where there is none.
 func (q *Queue) InterruptFD() int { return q.interrupt.FD() }
 
+// Restore puts a new queue where another one stood, before a device has it.
+func (q *Queue) Restore(p virtq.Position) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ring.Restore(p)
+}
+
 // Position is where the queue stands. The caller holds the queue still.
 func (q *Queue) Position() virtq.Position {
 	q.mu.Lock()

@@ -37,6 +37,7 @@ type rig struct {
 	interrupt   interruptWish
 	interruptAt uint64
 	usedAsked   uint64 // usedUnits at the last question
+	moved       bool   // the queue is a new one since
 }
 
 type interruptWish int
@@ -69,7 +70,18 @@ func newRig(t *testing.T, r *rand.Rand, o virtqtest.Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &rig{t: t, r: r, o: o, d: d, q: q}
+	g := &rig{t: t, r: r, o: o, d: d, q: q, moved: o.Start > 0}
+	if g.moved {
+		if err := q.Restore(d.Queue().Position()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, units := range []*uint64{
+		&g.stagedUnits, &g.publishedUnits, &g.takenUnits, &g.usedUnits, &g.polledUnits,
+		&g.kickAt, &g.kickAsked, &g.interruptAt, &g.usedAsked,
+	} {
+		*units = o.Start
+	}
 	if o.EventIndex {
 		g.interrupt = interruptAtUnit // of number 0
 		if o.Packed {
@@ -213,6 +225,24 @@ func (g *rig) untake() {
 	g.takenUnits -= q.units
 }
 
+// move puts a new queue where this one stands, as a restored machine does.
+func (g *rig) move() {
+	if len(g.taken)+len(g.held) > 0 {
+		return
+	}
+	q, err := virtq.New(g.o.Memory.Guest, g.d.Layout(), g.d.RingOptions())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if err := q.Restore(g.q.Position()); err != nil {
+		g.t.Fatal(err)
+	}
+	if q.Position() != g.q.Position() {
+		g.t.Fatalf("restored to %+v, want %+v", q.Position(), g.q.Position())
+	}
+	g.q, g.moved, g.history = q, true, nil
+}
+
 // write answers a request that was taken, without giving it back.
 func (g *rig) write(q *request) {
 	q.written = uint32(g.r.IntN(len(q.answer) + 1))
@@ -260,6 +290,8 @@ func (g *rig) askInterrupt() {
 	case interruptAtUnit:
 		want = want && g.usedAsked <= g.interruptAt && g.interruptAt < g.usedUnits
 	}
+	want = want || g.moved // what the driver was told is not known
+	g.moved = false
 	got := g.q.InterruptWanted()
 	// Once around the ring without a question, more than wanted may be said.
 	around := g.usedUnits-g.usedAsked > uint64(g.o.Size)

@@ -27,6 +27,10 @@ type Options struct {
 	Indirect   bool // chains of more than one buffer are put in a table
 	InOrder    bool
 
+	// Start is how many entries of a split ring, or slots of a packed one, were
+	// used before the queue was moved here.
+	Start uint64
+
 	// Memory is shared with other drivers; nil makes DefaultMemory.
 	Memory *Memory
 
@@ -131,9 +135,11 @@ func New(t testing.TB, o Options) *Driver {
 		requests:  make(map[uint16]request),
 		interrupt: true,
 	}
+	start := uint16(o.Start)
 	if o.Packed {
 		p := newPacked(o)
 		d.ring, d.layout = p, p.Layout
+		start = p.slot(o.Start)
 	} else {
 		s := newSplit(o)
 		d.ring, d.layout = s, s.Layout
@@ -141,6 +147,11 @@ func New(t testing.TB, o Options) *Driver {
 	d.queue, err = virtio.NewQueue(o.Index, o.Memory.Guest, d.layout, d.RingOptions(), kick, d.Interrupt)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.Start > 0 {
+		if err := d.queue.Restore(virtq.Position{Next: start, Used: start}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return d
 }

@@ -207,3 +207,18 @@ func TestAllocationsDoNotOverlap(t *testing.T) {
 }
 
 var _ virtio.Device = (*echo)(nil)
+
+func TestADriverGoesOnFromAPosition(t *testing.T) {
+	eachFormat(t, func(t *testing.T, o Options) {
+		for _, o.Start = range []uint64{1, 8, 12, 65535} {
+			o.Size = 8
+			d := New(t, o)
+			Activate(t, new(echo), 0, d)
+			for i := range byte(20) {
+				if used := d.Do(t, [][]byte{{i}}, []int{1}); !bytes.Equal(used.Bytes(), []byte{i}) {
+					t.Fatalf("from %d on, request %d: answer is %x", o.Start, i, used.Bytes())
+				}
+			}
+		}
+	})
+}

@@ -71,10 +71,18 @@ func newPacked(o Options) *Packed {
 		eventIndex: o.EventIndex,
 		inOrder:    o.InOrder,
 		chains:     make(map[uint16]uint16),
+		next:       o.Start,
+		told:       o.Start,
+		used:       o.Start,
 	}
 	must(p.mem.Zero(p.Desc, n*descriptorSize))
 	must(p.mem.Zero(p.Driver, 4))
 	must(p.mem.Zero(p.Device, 4))
+	for at := o.Start - min(o.Start, n); at < o.Start; at++ {
+		if p.wrap(at) { // used in that lap
+			p.PutFlags(uint16(at%n), FlagAvail|FlagUsed)
+		}
+	}
 	for i := range o.Size {
 		p.ids = append(p.ids, o.Size-1-i)
 	}

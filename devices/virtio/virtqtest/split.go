@@ -72,6 +72,13 @@ func newSplit(o Options) *Split {
 	must(s.mem.Zero(s.Desc, n*descriptorSize))
 	must(s.mem.Zero(s.Driver, 6+2*n))
 	must(s.mem.Zero(s.Device, 6+8*n))
+	if start := uint16(o.Start); start > 0 {
+		s.staged, s.told, s.used = start, start, start
+		s.publish()
+		must(s.mem.StoreUint16(s.Device+2, start))
+		s.interrupts(true)
+		must(s.mem.StoreUint16(s.availEvent(), start))
+	}
 	for i := range o.Size {
 		s.free = append(s.free, o.Size-1-i)
 	}

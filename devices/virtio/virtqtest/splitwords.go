@@ -38,8 +38,10 @@ func (s *Split) UsedEntry(i uint16) (id, written uint32) {
 	return value(s.mem.Uint32(at)), value(s.mem.Uint32(at + 4))
 }
 
+func (s *Split) availEvent() mem.Addr { return s.Device + 4 + 8*mem.Addr(s.Size) }
+
 // AvailEvent is avail_event: the device wants to be notified when the available
 // index passes it.
 func (s *Split) AvailEvent() uint16 {
-	return value(s.mem.LoadUint16(s.Device + 4 + 8*mem.Addr(s.Size)))
+	return value(s.mem.LoadUint16(s.availEvent()))
 }
