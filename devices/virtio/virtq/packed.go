@@ -162,9 +162,13 @@ func (p *packed) collectTable(b *builder, table packedDescriptor) error {
 	return nil
 }
 
-func (p *packed) untake(slots uint16) {
+func (p *packed) untake(slots uint16) error {
+	if slots > p.taken {
+		return errNotTaken
+	}
 	p.taken -= slots
 	p.avail = p.avail.back(slots, p.Size)
+	return nil
 }
 
 func (p *packed) done(id, slots uint16, written uint32) error {

@@ -63,7 +63,7 @@ type ring interface {
 	// next takes a chain into c, and sets its id and slots.
 	next(c *Chain) (bool, error)
 	// untake takes back the last next, of as many slots.
-	untake(slots uint16)
+	untake(slots uint16) error
 	done(id, slots uint16, written uint32) error
 	setKicks(on bool) error
 	ready() (bool, error)
@@ -111,8 +111,9 @@ func (q *Queue) Next(c *Chain) (ok bool, err error) {
 // again, as far as the driver did not change it. Only chains that were not Done
 // can be taken back, and of several the last has to be the first.
 func (q *Queue) Untake(c *Chain) {
-	q.ring.untake(c.slots)
-	if q.order != nil {
+	if err := q.ring.untake(c.slots); err != nil {
+		_ = q.keep(err)
+	} else if q.order != nil {
 		q.order.untaken()
 	}
 }

@@ -150,7 +150,13 @@ func (s *split) collectTable(b *builder, table splitDescriptor) error {
 	}
 }
 
-func (s *split) untake(uint16) { s.avail-- }
+func (s *split) untake(uint16) error {
+	if s.used == s.avail {
+		return errNotTaken
+	}
+	s.avail--
+	return nil
+}
 
 func (s *split) done(id, _ uint16, written uint32) error {
 	if s.used == s.avail {
