@@ -54,6 +54,14 @@ func (q *Queue) Next(c *virtq.Chain) (ok bool, err error) {
 	return q.ring.Next(c)
 }
 
+// PutTogether is Put for chains of which the driver must see all used or none,
+// with the bytes written to each.
+func (q *Queue) PutTogether(chains []*virtq.Chain, written []uint32) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ring.DoneTogether(chains, written)
+}
+
 // Untake undoes the last Next, which gave c, for requests that are to be looked
 // at later.
 func (q *Queue) Untake(c *virtq.Chain) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/hullvm/hull/devices/devicestest"
@@ -145,4 +146,62 @@ func copyBack(q *virtio.Queue, c *virtq.Chain, r *rand.Rand) error {
 		return q.Put(c, uint32(len(p)))
 	}
 	return q.Complete(c, uint32(len(p)))
+}
+
+// Chains that were given back together are seen together, whenever the driver
+// looks.
+func TestADriverSeesAllOfAFrameOrNothing(t *testing.T) {
+	for _, o := range []virtqtest.Options{{}, {InOrder: true}, {Packed: true}, {Packed: true, InOrder: true}} {
+		o.Size = 10 // rounds begin anywhere in a packed ring
+		if !o.Packed {
+			o.Size = 16
+		}
+		d := virtqtest.New(t, o)
+		begin, ended := make(chan struct{}), make(chan error, 1)
+		go func() {
+			chains := []*virtq.Chain{new(virtq.Chain), new(virtq.Chain), new(virtq.Chain)}
+			for range begin {
+				for _, c := range chains {
+					if ok, err := d.Queue().Next(c); !ok || err != nil {
+						ended <- fmt.Errorf("next: %v, %w", ok, err)
+						return
+					}
+				}
+				if err := d.Queue().PutTogether(chains, []uint32{1, 0, 2}); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+		for range 500 {
+			for range 3 {
+				d.Add(nil, []int{2})
+			}
+			begin <- struct{}{}
+			for seen := 0; seen < 3; {
+				select {
+				case err := <-ended:
+					t.Fatal(err)
+				default:
+				}
+				u, ok := d.Poll()
+				if !ok && seen > 0 {
+					t.Fatalf("%+v: the driver saw %d of 3", o, seen)
+				}
+				if !ok {
+					runtime.Gosched()
+					continue
+				}
+				if want := []uint32{1, 0, 2}[seen]; u.Written != want {
+					t.Fatalf("%+v: %d bytes written, want %d", o, u.Written, want)
+				}
+				seen++
+			}
+		}
+		close(begin)
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	}
 }

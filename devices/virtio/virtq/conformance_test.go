@@ -112,9 +112,16 @@ func (g *rig) step(watch bool) {
 		if len(g.taken) == 0 {
 			return
 		}
+		if n := 1 + g.r.IntN(len(g.taken)); g.r.IntN(3) == 0 {
+			for _, q := range g.taken[len(g.taken)-n:] {
+				g.write(q)
+			}
+			g.device(watch, g.usedPlaces(n), func() { g.doneTogether(n) })
+			return
+		}
 		i := g.r.IntN(len(g.taken))
 		g.write(g.taken[i])
-		g.device(watch, g.usedPlaces(), func() { g.done(i) })
+		g.device(watch, g.usedPlaces(1), func() { g.done(i) })
 	case 10:
 		g.device(watch, nil, g.askInterrupt)
 		switch g.r.IntN(4) {
@@ -184,22 +191,23 @@ func contents(t testing.TB, g *mem.Guest) []byte {
 
 // usedPlaces are what the device may write to give back requests: a split ring's
 // next used entries and index; the length, id and flags of a packed ring's next
-// descriptors to use up. There may be several where older ones were waited for.
-func (g *rig) usedPlaces() (places []mem.Range) {
+// descriptors to use up. There may be more than n where older ones were waited
+// for.
+func (g *rig) usedPlaces(n int) (places []mem.Range) {
 	l := g.d.Layout()
 	if !g.o.Packed {
 		places = append(places, mem.Range{Addr: l.Device + 2, Len: 2})
 	}
 	waiting := append(append([]*request(nil), g.held...), g.taken...)
+	if !g.o.InOrder {
+		waiting = waiting[len(waiting)-n:]
+	}
 	for at := g.usedUnits; len(waiting) > 0; {
-		n := mem.Addr(at % uint64(l.Size))
+		off := mem.Addr(at % uint64(l.Size))
 		if g.o.Packed {
-			places = append(places, mem.Range{Addr: l.Desc + 16*n + 8, Len: 8})
+			places = append(places, mem.Range{Addr: l.Desc + 16*off + 8, Len: 8})
 		} else {
-			places = append(places, mem.Range{Addr: l.Device + 4 + 8*n, Len: 8})
-		}
-		if !g.o.InOrder {
-			break
+			places = append(places, mem.Range{Addr: l.Device + 4 + 8*off, Len: 8})
 		}
 		i := oldest(waiting)
 		at += waiting[i].units

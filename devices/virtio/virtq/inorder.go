@@ -32,9 +32,9 @@ func (o *inOrder) taken(c *Chain) {
 
 func (o *inOrder) untaken() { o.next-- }
 
-// done gives a chain, and those that waited for it, to the ring. used reports
+// fill gives a chain, and those that waited for it, to the ring. filled reports
 // whether there was any.
-func (o *inOrder) done(r ring, c *Chain, written uint32) (used bool, err error) {
+func (o *inOrder) fill(r ring, c *Chain, written uint32) (filled bool, err error) {
 	h := o.at(c.number)
 	if c.number < o.oldest || c.number >= o.next || h.done {
 		return false, errNotTaken
@@ -45,10 +45,10 @@ func (o *inOrder) done(r ring, c *Chain, written uint32) (used bool, err error) 
 		if !h.done {
 			break
 		}
-		if err := r.done(h.id, h.slots, h.written); err != nil {
-			return used, err
+		if err := r.fill(h.id, h.slots, h.written); err != nil {
+			return filled, err
 		}
-		used = true
+		filled = true
 	}
-	return used, nil
+	return filled, nil
 }

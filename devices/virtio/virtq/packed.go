@@ -71,6 +71,11 @@ type packed struct {
 	taken uint16 // slots between the two
 	moved uint32 // slots used up since the driver was asked about interrupts
 	quiet bool   // the driver was told not to notify
+
+	// The flags of the first descriptor that was filled and not shown, and
+	// where they go; 0 where there is none, for flags are never at address 0.
+	first      mem.Addr
+	firstFlags uint16
 }
 
 func newPacked(m *mem.Guest, l Layout, o Options) (ring, error) {
@@ -171,12 +176,12 @@ func (p *packed) untake(slots uint16) error {
 	return nil
 }
 
-func (p *packed) done(id, slots uint16, written uint32) error {
+// fill writes a used descriptor. Its flags show it to the driver: those of the
+// first are left to show, which shows all that were filled behind it.
+func (p *packed) fill(id, slots uint16, written uint32) error {
 	if slots == 0 || slots > p.taken {
 		return errNotTaken
 	}
-	// A used descriptor tells the chain's id and length; its flags come last,
-	// for they show it to the driver.
 	var entry [packedFlags - packedLen]byte
 	binary.LittleEndian.PutUint32(entry[0:], written)
 	binary.LittleEndian.PutUint16(entry[packedID-packedLen:], id)
@@ -184,14 +189,10 @@ func (p *packed) done(id, slots uint16, written uint32) error {
 	if err := p.mem.WriteAt(entry[:], at+packedLen); err != nil {
 		return err
 	}
-	var flags uint16
-	if p.used.wrap {
-		flags = descAvail | descUsed
-	}
-	if written > 0 {
-		flags |= descWrite // without it the length means nothing
-	}
-	if err := p.mem.StoreUint16(at+packedFlags, flags); err != nil {
+	flags := p.usedFlags(written)
+	if p.first == 0 {
+		p.first, p.firstFlags = at+packedFlags, flags
+	} else if err := p.mem.PutUint16(at+packedFlags, flags); err != nil {
 		return err
 	}
 	p.used = p.used.forward(slots, p.Size)
@@ -200,6 +201,23 @@ func (p *packed) done(id, slots uint16, written uint32) error {
 		p.moved += uint32(slots)
 	}
 	return nil
+}
+
+// usedFlags are those of the next used descriptor (section 2.8.6).
+func (p *packed) usedFlags(written uint32) (flags uint16) {
+	if p.used.wrap {
+		flags = descAvail | descUsed
+	}
+	if written > 0 {
+		flags |= descWrite // without it the length means nothing
+	}
+	return flags
+}
+
+func (p *packed) show() error {
+	at := p.first
+	p.first = 0
+	return p.mem.StoreUint16(at, p.firstFlags)
 }
 
 func (p *packed) setKicks(on bool) error {

@@ -64,7 +64,10 @@ type ring interface {
 	next(c *Chain) (bool, error)
 	// untake takes back the last next, of as many slots.
 	untake(slots uint16) error
-	done(id, slots uint16, written uint32) error
+	// fill uses up a chain, which the driver does not see yet; show has it see
+	// all that were filled, at once.
+	fill(id, slots uint16, written uint32) error
+	show() error
 	setKicks(on bool) error
 	ready() (bool, error)
 	// interruptWanted is asked for what was done since the last call.
@@ -125,17 +128,42 @@ func (q *Queue) Done(c *Chain, written uint32) error {
 	if q.broken != nil {
 		return q.broken
 	}
-	used, err := true, error(nil)
+	filled, err := q.fill(c, written)
+	if err == nil && filled {
+		q.used = true
+		err = q.ring.show()
+	}
+	return q.keep(err)
+}
+
+// DoneTogether is Done for chains of which the driver must see all used or none,
+// such as those that share a frame (section 5.1.6.4). written has a number for
+// each.
+func (q *Queue) DoneTogether(chains []*Chain, written []uint32) error {
+	if q.broken != nil {
+		return q.broken
+	}
+	any := false
+	for i, c := range chains {
+		filled, err := q.fill(c, written[i])
+		if err != nil {
+			return q.keep(err)
+		}
+		any = any || filled
+	}
+	if !any {
+		return nil
+	}
+	q.used = true
+	return q.keep(q.ring.show())
+}
+
+// fill hands a chain to the ring, or keeps it for its turn.
+func (q *Queue) fill(c *Chain, written uint32) (filled bool, err error) {
 	if q.order != nil {
-		used, err = q.order.done(q.ring, c, written)
-	} else {
-		err = q.ring.done(c.id, c.slots, written)
+		return q.order.fill(q.ring, c, written)
 	}
-	if err != nil {
-		return q.keep(err)
-	}
-	q.used = q.used || used
-	return nil
+	return true, q.ring.fill(c.id, c.slots, written)
 }
 
 // InterruptWanted reports whether the driver wants to be interrupted for what it

@@ -259,6 +259,29 @@ func (g *rig) done(i int) {
 	if err := g.q.Done(q.chain, q.written); err != nil {
 		g.t.Fatal(err)
 	}
+	g.gone(i)
+}
+
+// doneTogether gives back the last n requests at once.
+func (g *rig) doneTogether(n int) {
+	var chains []*virtq.Chain
+	var written []uint32
+	for _, q := range g.taken[len(g.taken)-n:] {
+		chains = append(chains, q.chain)
+		written = append(written, q.written)
+	}
+	if err := g.q.DoneTogether(chains, written); err != nil {
+		g.t.Fatal(err)
+	}
+	for range n {
+		g.gone(len(g.taken) - n)
+		n--
+	}
+}
+
+// gone follows a request that was given back.
+func (g *rig) gone(i int) {
+	q := g.taken[i]
 	g.taken = append(g.taken[:i:i], g.taken[i+1:]...)
 	g.held = append(g.held, q)
 	for len(g.held) > 0 {

@@ -158,7 +158,7 @@ func (s *split) untake(uint16) error {
 	return nil
 }
 
-func (s *split) done(id, _ uint16, written uint32) error {
+func (s *split) fill(id, _ uint16, written uint32) error {
 	if s.used == s.avail {
 		return errNotTaken
 	}
@@ -173,8 +173,10 @@ func (s *split) done(id, _ uint16, written uint32) error {
 	if s.moved <= math.MaxUint16 {
 		s.moved++
 	}
-	return s.mem.StoreUint16(s.Device+ringIndex, s.used)
+	return nil
 }
+
+func (s *split) show() error { return s.mem.StoreUint16(s.Device+ringIndex, s.used) }
 
 func (s *split) setKicks(on bool) error {
 	if s.EventIndex {
