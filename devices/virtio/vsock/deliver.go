@@ -202,15 +202,14 @@ func (s *session) readable(st *stream) int {
 		st.unread, st.fresh, st.hostEnds = 0, false, false
 		return 0
 	}
-	if st.unread == 0 && (st.fresh || st.hostEnds) {
+	if st.fresh && st.unread < quantum || st.hostEnds && st.unread == 0 {
 		st.fresh = false
 		st.unread = unread(st.fd)
-		if st.unread == 0 && st.hostEnds {
-			s.endInput(st)
-			return 0
-		}
 	}
 	if st.unread == 0 {
+		if st.hostEnds {
+			s.endInput(st)
+		}
 		return 0
 	}
 	credit := st.credit()

@@ -14,15 +14,25 @@ func checkDescriptors(t testing.TB) {
 	if p, err := newPoller(); err == nil {
 		p.close()
 	}
-	count := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
-	before := count()
+	before := descriptors(t)
 	t.Cleanup(func() {
-		devicestest.Eventually(t, "every descriptor to be closed", func() bool { return count() <= before })
+		devicestest.Eventually(t, "every descriptor to be closed", func() bool { return len(descriptors(t)) <= len(before) })
+		if t.Failed() {
+			t.Logf("descriptors were %q and are %q", before, descriptors(t))
+		}
 	})
+}
+
+// descriptors says what is open.
+func descriptors(t testing.TB) (open []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		link, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		open = append(open, link)
+	}
+	return open
 }

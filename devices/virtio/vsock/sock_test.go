@@ -215,12 +215,12 @@ func (s *sock) Write(p []byte) (int, error) {
 			return len(s.out) == 0 || s.state == sockClosed || s.peerShut&shutReceive != 0
 		})
 		left := len(s.out)
-		state := s.state
+		broken := s.state == sockClosed || s.peerShut&shutReceive != 0
 		if left > 0 {
 			s.out = nil
 		}
 		g.mu.Unlock()
-		if left > 0 || state == sockClosed {
+		if left > 0 || broken {
 			return off + n - left, syscall.EPIPE
 		}
 		off += n
