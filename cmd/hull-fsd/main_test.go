@@ -248,8 +248,12 @@ func TestABrokenProtocolEndsTheServer(t *testing.T) {
 
 func TestArgumentsThatMakeNoSense(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"-fd", "3"}, {"-fd", "3", "-dir", "3"}, {"-fd", "3", "-dir", "4", "more"},
-		{"-fd", "3", "-dir", "4", "-cache", "never"}, {"-fd", "3", "-dir", "4", "-owner", "5"},
+		{},
+		{"-fd", "3"},
+		{"-fd", "3", "-dir", "3"},
+		{"-fd", "3", "-dir", "4", "more"},
+		{"-fd", "3", "-dir", "4", "-cache", "never"},
+		{"-fd", "3", "-dir", "4", "-owner", "5"},
 	} {
 		if _, err := parse(args, new(bytes.Buffer)); err == nil {
 			t.Errorf("%q is accepted", args)

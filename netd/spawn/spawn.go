@@ -26,7 +26,9 @@ type Port struct {
 	Guest    uint16
 }
 
-func (p Port) String() string { return fmt.Sprintf("%v leads to port %d/%s", p.Host, p.Guest, p.Protocol) }
+func (p Port) String() string {
+	return fmt.Sprintf("%v leads to port %d/%s", p.Host, p.Guest, p.Protocol)
+}
 
 // Config says what the network is like.
 type Config struct {
@@ -64,12 +66,9 @@ const startTime = 30 * time.Second
 // milliseconds at the speed of a fast disk.
 const bufferSize = 4 << 20
 
-// Descriptors as the process gets them; those of listeners follow.
-const (
-	socketFD = 3 + iota
-	readyFD
-	firstListenerFD
-)
+// firstFD is the descriptor that the first of exec.Cmd's ExtraFiles becomes: the
+// socket, then the pipe to say ready on, then listeners.
+const firstFD = 3
 
 // Start starts a network and returns when it is ready.
 func Start(ctx context.Context, c Config) (*Server, error) {
@@ -113,7 +112,7 @@ func start(ctx context.Context, c Config) (_ *Server, err error) {
 		if err != nil {
 			return nil, errors.Join(err, ours.Close())
 		}
-		args = append(args, "-tcp", fmt.Sprintf("%d=%d", 3+len(theirs), p.Guest))
+		args = append(args, "-tcp", fmt.Sprintf("%d=%d", firstFD+len(theirs), p.Guest))
 		theirs = append(theirs, f)
 		p.Host = at
 		s.Published = append(s.Published, p)
