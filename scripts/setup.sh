@@ -20,6 +20,7 @@ need git git
 if [ "$want" = all ]; then
 	need qemu-system-x86_64 qemu-system-x86
 	need iasl acpica-tools
+	need qemu-img qemu-utils
 fi
 
 if [ -n "$packages" ]; then
