@@ -78,7 +78,7 @@ func checkRate(at, what string, rate, burst int64, r *report) {
 	case rate < 0:
 		r.add(rateAt, rate, "must be 0 or more", "0 is no limit")
 	case burst < 0:
-		r.add(burstAt, burst, "must be 0 or more", "0 stands for a second's worth")
+		r.add(burstAt, burst, "must be 0 or more", "0 stands for a tenth of a second's worth")
 	case burst > 0 && rate == 0:
 		r.add(burstAt, burst, "means nothing without "+what+"_per_second", "remove it")
 	}

@@ -52,7 +52,7 @@ func (d *decoder) value(path string, v any, into reflect.Value, form string) {
 		}
 		d.table(path, table, into)
 	case reflect.Slice:
-		d.array(path, v, into)
+		d.array(path, v, into, form)
 	case reflect.String:
 		s, ok := v.(string)
 		if !ok {
@@ -107,7 +107,7 @@ func (d *decoder) text(path string, v any, into encoding.TextUnmarshaler) {
 }
 
 // array puts an array's elements into a slice, leaving out bad ones.
-func (d *decoder) array(path string, v any, into reflect.Value) {
+func (d *decoder) array(path string, v any, into reflect.Value, form string) {
 	elements, ok := v.([]any)
 	if !ok {
 		remedy := "put it in brackets"
@@ -119,7 +119,7 @@ func (d *decoder) array(path string, v any, into reflect.Value) {
 	}
 	slice := reflect.MakeSlice(into.Type(), len(elements), len(elements))
 	for i, e := range elements {
-		d.value(index(path, i), e, slice.Index(i), "")
+		d.value(index(path, i), e, slice.Index(i), form)
 	}
 	into.Set(slice)
 }

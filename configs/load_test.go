@@ -90,6 +90,7 @@ path = "../log"
 name = "root"
 path = "root.img"
 format = "qcow2"
+backing = ["base.qcow2", "/images"]
 read_only = true
 direct = true
 queues = 2
@@ -158,7 +159,7 @@ on_panic = "restart"
 		Serial: Serial{Output: SerialFile, Path: "/etc/vm/../log"},
 		Disks: []Disk{
 			{
-				Name: "root", Path: "/etc/vm/root.img", Format: FormatQCOW2, ReadOnly: true, Direct: true, Queues: 2,
+				Name: "root", Path: "/etc/vm/root.img", Format: FormatQCOW2, Backing: []string{"/etc/vm/base.qcow2", "/images"}, ReadOnly: true, Direct: true, Queues: 2,
 				BytesPerSecond: 10 << 20, BytesBurst: 20 << 20, OperationsPerSecond: 100, OperationsBurst: 200,
 				Mount: "/", Filesystem: "xfs",
 			},
@@ -310,6 +311,7 @@ func TestRules(t *testing.T) {
 		{"a disk of another format", []string{`disk=[{name="a", path="/a", format="vmdk"}]`}, `must be "raw" or "qcow2"`},
 		{"a disk whose name is no serial number", []string{`disk=[{name="a23456789012345678901", path="/a", format="raw"}]`}, "must be 1 to 20 of"},
 		{"two disks of one name", []string{`disk=[{name="a", path="/a", format="raw"}, {name="a", path="/b", format="raw"}]`}, "is that of disk[0] too"},
+		{"a file below a raw disk", []string{`disk=[{name="a", path="/a", format="raw", backing=["/b"]}]`}, "means nothing for a raw image"},
 		{"a burst without a rate", []string{`disk=[{name="a", path="/a", format="raw", bytes_burst="1MiB"}]`}, "means nothing without bytes_per_second"},
 		{"a rate below nothing", []string{`disk=[{name="a", path="/a", format="raw", operations_per_second=-1}]`}, "must be 0 or more"},
 		{"seventeen queues", []string{`disk=[{name="a", path="/a", format="raw", queues=17}]`}, "must be 1 to 16; lower it"},

@@ -19,6 +19,11 @@ type Disk struct {
 	// anything into a raw image, the head of another format too.
 	Format DiskFormat `toml:"format"`
 
+	// Backing lists the files, and folders of such, that a qcow2 image may have
+	// below it. Without them an image with a backing file is refused: whoever has
+	// written the image has chosen that file.
+	Backing []string `toml:"backing" form:"path"`
+
 	// ReadOnly keeps the guest from writing. Several machines may then share the
 	// file.
 	ReadOnly bool `toml:"read_only"`
@@ -33,14 +38,14 @@ type Disk struct {
 	BytesPerSecond Size `toml:"bytes_per_second"`
 
 	// BytesBurst is how many bytes may go at once after a rest. 0 stands for a
-	// second's worth.
+	// tenth of a second's worth.
 	BytesBurst Size `toml:"bytes_burst"`
 
 	// OperationsPerSecond limits requests. 0 is no limit.
 	OperationsPerSecond int `toml:"operations_per_second"`
 
 	// OperationsBurst is how many requests may go at once after a rest. 0 stands
-	// for a second's worth.
+	// for a tenth of a second's worth.
 	OperationsBurst int `toml:"operations_burst"`
 
 	// Mount is the folder on which the agent mounts the disk, an absolute path in
@@ -137,6 +142,12 @@ func (d Disk) check(at string, r *report) {
 		r.add(at+".format", nil, "must be given", `say what the file is, "raw" or "qcow2"`)
 	} else {
 		word(at+".format", d.Format, formatWords, r)
+	}
+	for i, p := range d.Backing {
+		checkGivenPath(index(at+".backing", i), p, "name a file or a folder", r)
+	}
+	if len(d.Backing) > 0 && d.Format == FormatRaw && r.ok(at+".backing", at+".format") {
+		r.add(at+".backing", nil, "means nothing for a raw image", "remove it")
 	}
 	inRange(at+".queues", d.Queues, 1, maxQueues, r)
 	checkRate(at, "bytes", int64(d.BytesPerSecond), int64(d.BytesBurst), r)
