@@ -27,7 +27,8 @@ type File struct {
 	size   atomic.Int64
 	direct *direct // nil without O_DIRECT
 
-	noPunch, noZeroRange atomic.Bool // the file system said so once
+	noPunch, noZeroRange  atomic.Bool // the file system said so once
+	noTryRead, noTryWrite atomic.Bool // likewise of transfers that do not wait
 
 	unlock bool // the lock is this File's, and goes when it is closed
 }

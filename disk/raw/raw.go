@@ -54,6 +54,18 @@ func (r *Image) Writev(iov []unix.Iovec, off int64) error {
 	return r.failed("write", off, n, r.f.Writev(iov, off))
 }
 
+// TryReadv is Readv where it needs no waiting for a disk; else done is false. It
+// makes the image a blk.Immediate.
+func (r *Image) TryReadv(iov []unix.Iovec, off int64) (done bool, err error) {
+	return r.within(off, vectors.Len(iov)) == nil && r.f.TryReadv(iov, off), nil
+}
+
+// TryWritev is Writev where it needs no waiting for a disk; else done is false,
+// and some of it may have been written.
+func (r *Image) TryWritev(iov []unix.Iovec, off int64) (done bool, err error) {
+	return r.writable(off, vectors.Len(iov)) == nil && r.f.TryWritev(iov, off), nil
+}
+
 // Flush makes every write that has returned durable.
 func (r *Image) Flush() error {
 	if r.readOnly {
