@@ -15,6 +15,7 @@ import (
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/guest"
+	"github.com/hullvm/hull/peripherals"
 	"github.com/hullvm/hull/vmm"
 )
 
@@ -98,7 +99,8 @@ func restarts(machine *configs.Machine, exit vmm.Exit) bool {
 // bootOnce runs the machine from power-on to its end. The signal is the one that
 // asked for the end, or nil.
 func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machine) (_ vmm.Exit, _ os.Signal, err error) {
-	files, err := guest.Open(machine, guest.DirsFromEnv(a.Getenv))
+	dirs := guest.DirsFromEnv(a.Getenv)
+	files, err := guest.Open(machine, dirs)
 	if err != nil {
 		return vmm.Exit{}, nil, err
 	}
@@ -124,6 +126,14 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 	if o.dryRun {
 		return vmm.Exit{}, nil, printPlan(a.Stdout, config)
 	}
+	set, err := openPeripherals(ctx, a, machine, dirs.Programs, config.Log)
+	if err != nil {
+		return vmm.Exit{}, nil, err
+	}
+	defer func() { err = errors.Join(err, set.Close()) }()
+	for _, d := range set.Devices {
+		config.Devices = append(config.Devices, vmm.Virtio(d))
+	}
 	m, err := vmm.New(config)
 	if err != nil {
 		return vmm.Exit{}, nil, err
@@ -135,7 +145,7 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 		return vmm.Exit{}, nil, err
 	}
 	exit, interrupted := waitForEnd(ctx, m, machine.Lifecycle.StopTimeout.Duration(), a.Stderr)
-	if err := session.stop(); err != nil {
+	if err := errors.Join(session.stop(), set.Drain(drainTime)); err != nil {
 		return exit, interrupted, err
 	}
 	if o.timeline {
@@ -190,6 +200,24 @@ func dump(m *vmm.Machine, messages io.Writer) {
 	if err := m.Dump(messages); err != nil {
 		fmt.Fprintf(messages, "hull: dump: %v\n", err)
 	}
+}
+
+// drainTime is how long those may take to read who were connected to a guest that
+// has ended.
+const drainTime = 5 * time.Second
+
+// openPeripherals opens what stands behind the machine's devices.
+func openPeripherals(ctx context.Context, a *app, machine *configs.Machine, programs string, log *slog.Logger) (*peripherals.Set, error) {
+	set, err := peripherals.Open(ctx, machine, peripherals.Options{
+		Programs: programs, Console: a.Stdout, Messages: a.Stderr, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("machine %q: %w", machine.Name, err)
+	}
+	for _, p := range set.Published {
+		fmt.Fprintf(a.Stderr, "hull: machine %q: %v\n", machine.Name, p)
+	}
+	return set, nil
 }
 
 // openSerial opens where the guest's serial console writes.

@@ -10,19 +10,27 @@ import (
 	"github.com/hullvm/hull/vmm"
 )
 
-// consoleSession joins hull's standard input to a machine's serial console.
+// consoleSession joins hull's standard input to a machine's console, the serial
+// one or the virtio console.
 type consoleSession struct {
 	raw   *terminal.Raw // nil where standard input is no terminal
 	input *terminal.Input
 	done  chan struct{}
 }
 
-// startConsole begins to hand standard input to m. On a terminal, keys go to the
+// startConsole begins to hand standard input to the console that is the
+// terminal's. On a terminal, keys go to the
 // guest as they are, but for the escape key; otherwise bytes go to the guest as
 // they are, and the input's end means nothing.
 func startConsole(a *app, m *vmm.Machine, machine *configs.Machine) (*consoleSession, error) {
 	s := &consoleSession{done: make(chan struct{})}
-	if machine.Serial.Output != configs.SerialTerminal || a.Stdin == nil {
+	var keys io.Writer
+	switch {
+	case a.Stdin == nil:
+	case machine.Serial.Output == configs.SerialTerminal:
+		keys = m.Console()
+	}
+	if keys == nil {
 		close(s.done)
 		return s, nil
 	}
@@ -41,16 +49,16 @@ func startConsole(a *app, m *vmm.Machine, machine *configs.Machine) (*consoleSes
 	go func() {
 		defer close(s.done)
 		if s.raw == nil {
-			_, _ = io.Copy(m.Console(), input)
+			_, _ = io.Copy(keys, input)
 			return
 		}
-		typeInto(m, input, a.Stderr)
+		typeInto(m, keys, input, a.Stderr)
 	}()
 	return s, nil
 }
 
 // typeInto hands what a person types to the machine until the input ends.
-func typeInto(m *vmm.Machine, input io.Reader, messages io.Writer) {
+func typeInto(m *vmm.Machine, keys io.Writer, input io.Reader, messages io.Writer) {
 	var escape terminal.Escape
 	buffer := make([]byte, 4096)
 	for {
@@ -60,7 +68,7 @@ func typeInto(m *vmm.Machine, input io.Reader, messages io.Writer) {
 			var command terminal.Command
 			typed, command, rest = escape.Filter(nil, rest)
 			if len(typed) > 0 {
-				if _, err := m.Console().Write(typed); err != nil {
+				if _, err := keys.Write(typed); err != nil {
 					return
 				}
 			}

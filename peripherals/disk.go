@@ -1,0 +1,39 @@
+package peripherals
+
+import (
+	"fmt"
+
+	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/devices/virtio/blk"
+	"github.com/hullvm/hull/disk"
+	"github.com/hullvm/hull/internal/ratelimit"
+)
+
+func (s *Set) addDisk(c *configs.Disk) error {
+	name := fmt.Sprintf("disk %q", c.Name)
+	image, err := disk.Open(c.Path, disk.Options{
+		Format: string(c.Format), ReadOnly: c.ReadOnly, Direct: c.Direct, Lock: true, BackingAllowed: c.Backing,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	s.onClose(name, image.Close)
+	d, err := blk.New(blk.Config{
+		Name:     c.Name,
+		Backend:  image,
+		Serial:   c.Name,
+		ReadOnly: c.ReadOnly,
+		Queues:   c.Queues,
+		Limits: ratelimit.Limits{
+			Ops:   ratelimit.Rate{PerSecond: uint64(c.OperationsPerSecond), Burst: uint64(c.OperationsBurst)},
+			Bytes: ratelimit.Rate{PerSecond: uint64(c.BytesPerSecond), Burst: uint64(c.BytesBurst)},
+		},
+		Log: s.options.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.Disks[c.Name] = d
+	s.add(name, d)
+	return nil
+}
