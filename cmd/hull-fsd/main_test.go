@@ -48,8 +48,18 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-// start serves dir, and ends the server with t. It must end well then.
+// start serves dir and begins a session. The server must end well with t.
 func start(t *testing.T, dir string, c spawn.Config) *fusetest.Client {
+	t.Helper()
+	client := serveOnly(t, dir, c)
+	if _, err := client.Init(fusetest.AllFlags); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// serveOnly serves dir.
+func serveOnly(t *testing.T, dir string, c spawn.Config) *fusetest.Client {
 	t.Helper()
 	f, err := os.Open(dir)
 	if err != nil {
@@ -69,9 +79,6 @@ func start(t *testing.T, dir string, c spawn.Config) *fusetest.Client {
 	})
 	client := fusetest.Dial(t, s.Conn)
 	t.Logf("confinement: %v; missing: %s", client.Hello.Confinement, client.Hello.Text)
-	if _, err := client.Init(fusetest.AllFlags); err != nil {
-		t.Fatal(err)
-	}
 	return client
 }
 

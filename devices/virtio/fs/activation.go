@@ -11,7 +11,6 @@ import (
 // activation is what lasts from Activate to Deactivate.
 type activation struct {
 	*virtio.Activation
-	queues  []*queue
 	workers []*virtio.Worker
 	broken  sync.Once
 }
@@ -42,13 +41,13 @@ func (d *Device) Activate(va *virtio.Activation) error {
 		if vq == nil {
 			continue
 		}
-		q := &queue{Queue: vq, activation: a, urgent: i == queueHiprio, inOrder: va.Has(virtio.FeatureInOrder)}
+		q := &queue{Queue: vq, activation: a, urgent: i == queueHiprio}
 		w, err := virtio.StartWorker(vq, func() error { return d.serve(q) }, a.check)
 		if err != nil {
 			d.Deactivate()
 			return fmt.Errorf("share %q: %w", d.config.Tag, err)
 		}
-		a.queues, a.workers = append(a.queues, q), append(a.workers, w)
+		a.workers = append(a.workers, w)
 	}
 	return nil
 }
@@ -76,9 +75,6 @@ func (d *Device) Deactivate() {
 	d.halt()
 	d.active.each((*virtio.Worker).Stop)
 	d.gate.begin(nil)
-	for _, q := range d.active.queues {
-		q.forget(d.slots)
-	}
 	d.slots.abandon()
 	d.active = nil
 }

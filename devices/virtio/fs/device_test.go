@@ -73,9 +73,9 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 }
 
 func TestRequestsAreRelayed(t *testing.T) {
-	for bits := range 8 {
-		o := virtqtest.Options{Size: 64, EventIndex: bits&1 != 0, Indirect: bits&2 != 0, InOrder: bits&4 != 0}
-		t.Run(fmt.Sprintf("event=%v indirect=%v inorder=%v", o.EventIndex, o.Indirect, o.InOrder), func(t *testing.T) {
+	for bits := range 16 {
+		o := virtqtest.Options{Size: 64, EventIndex: bits&1 != 0, Indirect: bits&2 != 0, InOrder: bits&4 != 0, Packed: bits&8 != 0}
+		t.Run(fmt.Sprintf("event=%v indirect=%v inorder=%v packed=%v", o.EventIndex, o.Indirect, o.InOrder, o.Packed), func(t *testing.T) {
 			d, s := newTestDevice(t, Config{}, goodHello)
 			q := drivers(t, 1, o)
 			virtqtest.Activate(t, d, 0, q...)

@@ -14,7 +14,8 @@ func (d *Device) serve(q *queue) error {
 		if s == nil {
 			return nil // paused or stopped
 		}
-		ok, err := q.next(s)
+		s.queue = q
+		ok, err := q.Next(&s.chain)
 		if !ok || err != nil {
 			d.slots.release(s)
 			return err

@@ -18,9 +18,6 @@ type slot struct {
 	unique   uint64 // the driver's name for the request
 	capacity uint32 // bytes that the reply may have
 
-	answered bool   // its reply is there; guarded by queue.mu
-	written  uint32 // bytes of it; likewise
-
 	state slotState // guarded by slots.mu
 }
 
