@@ -59,6 +59,9 @@ func start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
+	for _, fd := range fds {
+		enlarge(fd)
+	}
 	conn, theirs := os.NewFile(uintptr(fds[0]), "file server"), os.NewFile(uintptr(fds[1]), "device")
 	defer theirs.Close()
 	cmd := c.command(theirs, namespaces())
@@ -72,6 +75,17 @@ func start(c Config) (*Server, error) {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	return &Server{Conn: conn, Process: cmd}, nil
+}
+
+// socketBuffer is how much a socket should hold, in bytes: a large read or write,
+// so that it takes neither side many turns.
+const socketBuffer = 2 << 20
+
+// enlarge gives a socket that much, or as much as the host allows (net.core.wmem_max).
+func enlarge(fd int) {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, socketBuffer)
+	}
 }
 
 // mayNotHave reports whether an error says that namespaces are not allowed, or

@@ -21,7 +21,8 @@ type Config struct {
 	// RequestQueues is how many there are; 0 for 1.
 	RequestQueues int
 
-	// QueueSize is the most entries of each queue, a power of 2; 0 for 256.
+	// QueueSize is the most entries of each queue, a power of 2; 0 for 1024.
+	// Linux makes no larger requests than fit in as many descriptors.
 	QueueSize uint16
 
 	// InFlight is the most requests under way at once; 0 for as many as the
@@ -68,7 +69,7 @@ func (c *Config) fill() {
 		c.RequestQueues = 1
 	}
 	if c.QueueSize == 0 {
-		c.QueueSize = 256
+		c.QueueSize = 1024
 	}
 	if c.PauseDeadline == 0 {
 		c.PauseDeadline = 5 * time.Second
