@@ -39,7 +39,7 @@ type server struct {
 	conn    *os.File
 	handler Handler
 	hello   fswire.ServerHello
-	jobs    chan job
+	jobs    chan job // half of it for requests that have a reply
 
 	taken atomic.Int64 // requests whose reply is not sent
 
@@ -71,7 +71,7 @@ func Serve(conn *os.File, h Handler, o Options) error {
 			Confinement: o.Confinement, Text: o.Text,
 		},
 	}
-	s.jobs = make(chan job, s.hello.MaxInFlight)
+	s.jobs = make(chan job, 2*s.hello.MaxInFlight)
 	r := bufio.NewReaderSize(conn, 64<<10)
 	if err := s.greet(r); err != nil {
 		return err
@@ -141,12 +141,12 @@ func (s *server) read(r *bufio.Reader) error {
 			putBuffer(request)
 			return fmt.Errorf("read request: %w", err)
 		}
-		if h.Capacity == 0 {
-			s.handler.Handle(request.b, nil)
-			putBuffer(request)
+		j := job{header: h, request: request}
+		if h.Capacity == 0 && len(s.jobs) >= int(s.hello.MaxInFlight) {
+			s.do(j) // its place is for one that has a reply
 			continue
 		}
-		s.jobs <- job{header: h, request: request}
+		s.jobs <- j
 	}
 }
 
@@ -157,6 +157,11 @@ func (s *server) work() {
 }
 
 func (s *server) do(j job) {
+	if j.header.Capacity == 0 {
+		s.handler.Handle(j.request.b, nil)
+		putBuffer(j.request)
+		return
+	}
 	reply := getBuffer(fswire.HeaderSize + int(j.header.Capacity))
 	defer putBuffer(reply)
 	n := s.handler.Handle(j.request.b, reply.b[fswire.HeaderSize:])

@@ -101,7 +101,7 @@ func run(o options) error {
 		}
 		// Where it is allowed, this does not return.
 		err := jail.Unshare(o.dir, append(append([]string(nil), os.Args...), "-namespaced"))
-		if !errors.Is(err, unix.EPERM) {
+		if !errors.Is(err, jail.ErrNoNamespaces) {
 			return err
 		}
 	}

@@ -61,7 +61,7 @@ func Name(b []byte) (name string, rest []byte, err error) {
 func LastName(b []byte) (string, error) {
 	name, rest, err := Name(b)
 	if err == nil && len(rest) > 0 {
-		err = unix.EINVAL
+		return "", unix.EINVAL
 	}
 	return name, err
 }

@@ -11,9 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrNoNamespaces says that a process cannot have namespaces of its own.
+var ErrNoNamespaces = errors.New("no namespaces")
+
 // Unshare runs this program again in namespaces of its own, with args, and does
-// not return but for an error: EPERM where the process may not. It keeps its
-// process id and its open descriptors, and has the directory that root is a
+// not return but for an error: ErrNoNamespaces where the process may not have any. It
+// keeps its process id and its open descriptors, and has the directory that root is a
 // descriptor of as its working directory, which is how it is found again there:
 // the descriptor stays one of the namespace that was left.
 func Unshare(root int, args []string) error {
@@ -25,7 +28,7 @@ func Unshare(root int, args []string) error {
 	const own = unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 	if err := unix.Unshare(own); err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("unshare: %w", err)
+		return fmt.Errorf("%w: unshare: %w", ErrNoNamespaces, err)
 	}
 	// A thread that failed to execute is not used for anything else: it stays
 	// locked, and ends with its goroutine.

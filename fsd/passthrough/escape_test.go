@@ -199,7 +199,7 @@ func TestMountsAreCrossedOnlyWhereToldTo(t *testing.T) {
 }
 
 func TestManyClientsAtOnce(t *testing.T) {
-	s := serve(t, passthrough.Options{})
+	s := serveWith(t, t.TempDir(), passthrough.Options{}, 4)
 	var users sync.WaitGroup
 	for i := range 8 {
 		users.Go(func() {

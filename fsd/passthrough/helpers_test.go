@@ -69,7 +69,13 @@ func serve(t *testing.T, o passthrough.Options) *share {
 	return serveDir(t, t.TempDir(), o)
 }
 
+// serveDir shares dir, one request after the other.
 func serveDir(t *testing.T, dir string, o passthrough.Options) *share {
+	t.Helper()
+	return serveWith(t, dir, o, 1)
+}
+
+func serveWith(t *testing.T, dir string, o passthrough.Options, workers int) *share {
 	t.Helper()
 	// What the runtime opens for itself at the first use is not to be counted.
 	a, b := fusetest.Socketpair(t)
@@ -82,7 +88,7 @@ func serveDir(t *testing.T, dir string, o passthrough.Options) *share {
 	device, server := fusetest.Socketpair(t)
 	done := make(chan error, 1)
 	go func() {
-		err := fsd.Serve(server, fs, fsd.Options{Workers: 4})
+		err := fsd.Serve(server, fs, fsd.Options{Workers: workers})
 		server.Close()
 		done <- err
 	}()

@@ -302,7 +302,7 @@ func FuzzFS(f *testing.F) {
 		if len(input) > 1<<14 {
 			t.Skip()
 		}
-		top := t.TempDir()
+		top := inMemory(t)
 		dir := filepath.Join(top, "share")
 		check(t, os.Mkdir(dir, 0o755))
 		check(t, os.WriteFile(filepath.Join(top, "secret"), []byte("secret"), 0o644))
@@ -344,6 +344,18 @@ func FuzzFS(f *testing.F) {
 			t.Fatalf("outside there is %v", list)
 		}
 	})
+}
+
+// inMemory makes a directory in memory, where there is one: to make files durable is
+// slow elsewhere.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "share")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 // small keeps the fuzzer from filling the disk, and makes it own what it makes.
