@@ -30,7 +30,10 @@ func (s *Set) addShare(c *configs.Share) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	s.onClose(name, func() error { return awaitEnd(server.Process) })
-	d, err := fs.New(fs.Config{Tag: c.Name, Server: server.Conn})
+	log := s.options.Log
+	d, err := fs.New(fs.Config{Tag: c.Name, Server: server.Conn, Report: func(err error) {
+		log.Error("share failed", "share", c.Name, "cause", err)
+	}})
 	if err != nil {
 		return err // it has closed the socket
 	}
