@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/hullvm/hull/devices/devicestest"
 	"github.com/hullvm/hull/devices/virtio"
@@ -174,6 +175,7 @@ func TestADriverSeesAllOfAFrameOrNothing(t *testing.T) {
 			}
 			ended <- nil
 		}()
+		deadline := time.After(10 * time.Second)
 		for range 500 {
 			for range 3 {
 				d.Add(nil, []int{2})
@@ -183,6 +185,8 @@ func TestADriverSeesAllOfAFrameOrNothing(t *testing.T) {
 				select {
 				case err := <-ended:
 					t.Fatal(err)
+				case <-deadline:
+					t.Fatalf("%+v: the driver saw %d of 3", o, seen)
 				default:
 				}
 				u, ok := d.Poll()
