@@ -23,12 +23,19 @@ func NewKicks(q *Queue) (*Kicks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("queue %d: kicks: %w", q.Index, err)
 	}
-	// An eventfd that does not block is served by the runtime's poller.
-	return &Kicks{file: os.NewFile(uintptr(fd), "kicks")}, nil
+	// An eventfd that does not block is served by the runtime's poller. Only
+	// then can a wait be interrupted.
+	k := &Kicks{file: os.NewFile(uintptr(fd), "kicks")}
+	if err := k.file.SetReadDeadline(time.Time{}); err != nil {
+		_ = k.file.Close()
+		return nil, fmt.Errorf("queue %d: kicks: %w", q.Index, err)
+	}
+	return k, nil
 }
 
 // Wait waits for a notification since the last Wait, or for Interrupt, which
-// makes it return ErrInterrupted.
+// makes it return ErrInterrupted. A notification that comes with an Interrupt is
+// not lost: the Wait after Rearm returns for it.
 func (k *Kicks) Wait() error {
 	var n [8]byte
 	_, err := k.file.Read(n[:])

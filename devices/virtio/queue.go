@@ -28,8 +28,9 @@ type Queue struct {
 	kick      *eventfd.EventFD
 	interrupt Interrupt
 
-	mu   sync.Mutex // guards ring
+	mu   sync.Mutex // guards what follows
 	ring *virtq.Queue
+	held bool // Next gives nothing: see Worker
 }
 
 // NewQueue makes a queue for a transport, which owns kick: the eventfd that the
@@ -51,7 +52,17 @@ func (q *Queue) Memory() *mem.Guest { return q.memory }
 func (q *Queue) Next(c *virtq.Chain) (ok bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.held {
+		return false, nil
+	}
 	return q.ring.Next(c)
+}
+
+// hold says whether Next is to give nothing, whatever there is.
+func (q *Queue) hold(on bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held = on
 }
 
 // PutTogether is Put for chains of which the driver must see all used or none,

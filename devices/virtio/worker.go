@@ -1,54 +1,83 @@
 package virtio
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // Worker is the goroutine that serves one queue: it sleeps until the driver
 // notifies, and serves until there is nothing left.
 //
-//	running ──Pause──> parked ──Resume──> running
-//	   └──────Stop──────┴──> stopped
+//	            Pause             Resume
+//	running ─────────────> parked ──────> running
+//	   │  serve or queue      │
+//	   │  gave an error       │
+//	   ├──────────────> failed, which Resume does not change
+//	   └──────── Stop ────────┴──> stopped
+//
+// While it is to be parked or stopped, its queue gives no requests: a serve that
+// is under way ends after the one it has, even where the driver adds more
+// without end.
+//
+// Pause, Resume and Stop may be called from any goroutine but the worker's own:
+// serve and broken must not call them.
 type Worker struct {
 	queue  *Queue
 	kicks  *Kicks
 	serve  func() error
 	broken func(error)
-	done   chan struct{}
+	done   chan struct{} // closed when the goroutine has ended
 
 	mu      sync.Mutex // guards what follows
 	changed sync.Cond
 	want    workerState
-	parked  bool
+	parked  bool // the goroutine waits for want to change
 }
 
+// workerState is what a worker is to do.
 type workerState int
 
 const (
 	workerRunning workerState = iota
 	workerParked
-	workerStopped
+	workerStopped // for good
 )
 
 // StartWorker starts a worker. serve takes and answers all the requests that q
 // has; the driver's notifications are off meanwhile. An error of serve, or of
-// the queue, is handed to broken, and the worker does nothing more.
+// the queue, is handed to broken once, and serve is not called again.
 func StartWorker(q *Queue, serve func() error, broken func(error)) (*Worker, error) {
 	kicks, err := NewKicks(q)
 	if err != nil {
 		return nil, err
 	}
+	q.hold(false)
 	w := &Worker{queue: q, kicks: kicks, serve: serve, broken: broken, done: make(chan struct{})}
 	w.changed.L = &w.mu
 	go w.loop()
 	return w, nil
 }
 
-// Pause returns when serve does not run, and will not until Resume.
-func (w *Worker) Pause() { w.ask(workerParked) }
+// Pause returns when neither serve nor broken runs, and they will not until
+// Resume.
+func (w *Worker) Pause() {
+	w.ask(workerParked)
+	w.mu.Lock()
+	for w.want == workerParked && !w.parked {
+		w.changed.Wait()
+	}
+	stopped := w.want == workerStopped
+	w.mu.Unlock()
+	if stopped { // by somebody else, meanwhile or before
+		<-w.done
+	}
+}
 
 // Resume lets the worker go on, with a look at the queue first.
 func (w *Worker) Resume() { w.ask(workerRunning) }
 
-// Stop ends the worker's goroutine and waits for its end.
+// Stop ends the worker's goroutine and waits for its end. The queue gives no
+// requests any more, until another worker is started on it.
 func (w *Worker) Stop() {
 	w.ask(workerStopped)
 	<-w.done
@@ -61,37 +90,36 @@ func (w *Worker) ask(want workerState) {
 		return
 	}
 	w.want = want
+	w.queue.hold(want != workerRunning)
 	if want == workerRunning {
 		w.kicks.Rearm()
 	} else {
 		w.kicks.Interrupt()
 	}
 	w.changed.Broadcast()
-	for want == workerParked && !w.parked && w.want == workerParked {
-		w.changed.Wait()
-	}
 }
 
-// park waits while the worker is not to run, and reports whether it is to go on.
-func (w *Worker) park() bool {
+// waitFor waits while the worker is to be in a state that hold is true of, and
+// returns the state that it is to be in then.
+func (w *Worker) waitFor(hold func(workerState) bool) workerState {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.want == workerParked {
+	for hold(w.want) {
 		w.parked = true
 		w.changed.Broadcast()
 		w.changed.Wait()
 	}
 	w.parked = false
-	return w.want == workerRunning
+	return w.want
 }
 
 func (w *Worker) loop() {
 	defer close(w.done)
 	defer w.kicks.Close()
-	for w.park() {
+	for w.waitFor(func(s workerState) bool { return s == workerParked }) == workerRunning {
 		if err := w.round(); err != nil {
 			w.broken(err)
-			w.idle()
+			w.waitFor(func(s workerState) bool { return s != workerStopped })
 			return
 		}
 	}
@@ -110,19 +138,8 @@ func (w *Worker) round() error {
 	if more || err != nil {
 		return err
 	}
-	if err := w.kicks.Wait(); err != nil && err != ErrInterrupted {
+	if err := w.kicks.Wait(); err != nil && !errors.Is(err, ErrInterrupted) {
 		return err
 	}
 	return nil
-}
-
-// idle stays parked until Stop.
-func (w *Worker) idle() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.parked = true
-	w.changed.Broadcast()
-	for w.want != workerStopped {
-		w.changed.Wait()
-	}
 }
