@@ -6,8 +6,10 @@ import "github.com/hullvm/hull/mem"
 // memory an answer may be written to. It is filled by [Queue.Next] and can be
 // used again after [Queue.Done].
 type Chain struct {
-	Readable []mem.Range // in order; lengths are not 0
-	Writable []mem.Range // in order; lengths are not 0
+	// In order; lengths are not 0. Addresses are the driver's: they may be
+	// anywhere, also where there is no RAM.
+	Readable []mem.Range
+	Writable []mem.Range
 
 	// Where it came from, for Done: the head's index in a split ring, the
 	// buffer id in a packed one; the number of slots that the ring spends on

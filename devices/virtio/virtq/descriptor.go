@@ -44,22 +44,11 @@ func (b *builder) add(addr uint64, length uint32, write bool) error {
 	if length == 0 {
 		return nil
 	}
-	if addr+uint64(length) < addr {
-		return brokenf("descriptor of %d bytes at %#x: beyond the last address", length, addr)
-	}
 	r := mem.Range{Addr: mem.Addr(addr), Len: length}
 	if write {
 		b.chain.Writable = append(b.chain.Writable, r)
 	} else {
 		b.chain.Readable = append(b.chain.Readable, r)
-	}
-	return nil
-}
-
-// checkTable refuses an indirect table of a length that none can have.
-func checkTable(length uint32) error {
-	if length == 0 || length%descriptorSize != 0 || length > maxChain*descriptorSize {
-		return brokenf("indirect table of %d bytes: want a multiple of %d up to %d", length, descriptorSize, maxChain*descriptorSize)
 	}
 	return nil
 }
@@ -72,17 +61,13 @@ type splitDescriptor struct {
 	next   uint16
 }
 
-func readSplitDescriptor(m *mem.Guest, at mem.Addr) (d splitDescriptor, err error) {
-	var b [descriptorSize]byte
-	if err := m.ReadAt(b[:], at); err != nil {
-		return d, err
-	}
+func splitOf(b *[descriptorSize]byte) splitDescriptor {
 	return splitDescriptor{
 		addr:   binary.LittleEndian.Uint64(b[0:]),
 		length: binary.LittleEndian.Uint32(b[8:]),
 		flags:  binary.LittleEndian.Uint16(b[12:]),
 		next:   binary.LittleEndian.Uint16(b[14:]),
-	}, nil
+	}
 }
 
 // packedDescriptor is struct pvirtq_desc (section 2.8.13).
@@ -93,15 +78,11 @@ type packedDescriptor struct {
 	flags  uint16
 }
 
-func readPackedDescriptor(m *mem.Guest, at mem.Addr) (d packedDescriptor, err error) {
-	var b [descriptorSize]byte
-	if err := m.ReadAt(b[:], at); err != nil {
-		return d, err
-	}
+func packedOf(b *[descriptorSize]byte) packedDescriptor {
 	return packedDescriptor{
 		addr:   binary.LittleEndian.Uint64(b[0:]),
 		length: binary.LittleEndian.Uint32(b[packedLen:]),
 		id:     binary.LittleEndian.Uint16(b[packedID:]),
 		flags:  binary.LittleEndian.Uint16(b[packedFlags:]),
-	}, nil
+	}
 }

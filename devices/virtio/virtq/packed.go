@@ -22,43 +22,7 @@ const (
 	eventEnable  = 0 // RING_EVENT_FLAGS_ENABLE
 	eventDisable = 1 // RING_EVENT_FLAGS_DISABLE
 	eventDesc    = 2 // RING_EVENT_FLAGS_DESC: when the position is passed
-
-	wrapBit = 1 << 15 // of a ring position: the wrap counter
 )
-
-// slot is a place in a packed ring: an offset, and the wrap counter, which
-// begins at 1 and turns with each lap.
-type slot struct {
-	off  uint16
-	wrap bool
-}
-
-// forward is where n slots after s lie in a ring of size, n at most size.
-func (s slot) forward(n, size uint16) slot {
-	off := uint32(s.off) + uint32(n)
-	if off >= uint32(size) {
-		return slot{off: uint16(off - uint32(size)), wrap: !s.wrap}
-	}
-	return slot{off: uint16(off), wrap: s.wrap}
-}
-
-// back is where n slots before s lie.
-func (s slot) back(n, size uint16) slot {
-	if n > s.off {
-		return slot{off: uint16(uint32(s.off) + uint32(size) - uint32(n)), wrap: !s.wrap}
-	}
-	return slot{off: s.off - n, wrap: s.wrap}
-}
-
-// word is s as the event areas and Position have it.
-func (s slot) word() uint16 {
-	if s.wrap {
-		return s.off | wrapBit
-	}
-	return s.off
-}
-
-func slotOf(word uint16) slot { return slot{off: word &^ wrapBit, wrap: word&wrapBit != 0} }
 
 // packed is a packed virtqueue.
 type packed struct {
@@ -76,6 +40,8 @@ type packed struct {
 	// where they go; 0 where there is none, for flags are never at address 0.
 	first      mem.Addr
 	firstFlags uint16
+
+	table table
 }
 
 func newPacked(m *mem.Guest, l Layout, o Options) (ring, error) {
@@ -91,7 +57,7 @@ func newPacked(m *mem.Guest, l Layout, o Options) (ring, error) {
 			return nil, err
 		}
 	}
-	return &packed{mem: m, Layout: l, Options: o, avail: slot{wrap: true}, used: slot{wrap: true}}, nil
+	return &packed{mem: m, Layout: l, Options: o, avail: slot{wrap: true}, used: slot{wrap: true}, table: table{mem: m}}, nil
 }
 
 func (p *packed) at(s slot) mem.Addr { return p.Desc + mem.Addr(s.off)*descriptorSize }
@@ -118,10 +84,11 @@ func (p *packed) next(c *Chain) (bool, error) {
 		if n > p.Size-p.taken {
 			return false, brokenf("descriptor %d: a chain longer than what is left of the ring", p.avail.off)
 		}
-		d, err := readPackedDescriptor(p.mem, p.at(at))
-		if err != nil {
+		var raw [descriptorSize]byte
+		if err := p.mem.ReadAt(raw[:], p.at(at)); err != nil {
 			return false, err
 		}
+		d := packedOf(&raw)
 		if err := p.collect(&b, at, n, d); err != nil {
 			return false, err
 		}
@@ -148,17 +115,19 @@ func (p *packed) collect(b *builder, at slot, n uint16, d packedDescriptor) erro
 // collectTable takes all descriptors of an indirect table, which follow each
 // other (section 2.8.7). Flags but the one for writing mean nothing in it; a
 // table within it is still refused, lest a driver believes that it worked.
-func (p *packed) collectTable(b *builder, table packedDescriptor) error {
-	if err := checkTable(table.length); err != nil {
+func (p *packed) collectTable(b *builder, d packedDescriptor) error {
+	t := &p.table
+	if err := t.open(d.addr, d.length); err != nil {
 		return err
 	}
-	for off := uint32(0); off < table.length; off += descriptorSize {
-		d, err := readPackedDescriptor(p.mem, mem.Addr(table.addr)+mem.Addr(off))
+	for i := range t.size {
+		raw, err := t.entry(i)
 		if err != nil {
 			return err
 		}
+		d := packedOf(raw)
 		if d.flags&descIndirect != 0 {
-			return brokenf("indirect descriptor %d: an indirect table within another", off/descriptorSize)
+			return brokenf("indirect descriptor %d: an indirect table within another", i)
 		}
 		if err := b.add(d.addr, d.length, d.flags&descWrite != 0); err != nil {
 			return err

@@ -32,6 +32,7 @@ type split struct {
 	avail uint16 // the next entry of the available ring to take
 	used  uint16 // the next entry of the used ring to fill
 	moved uint32 // entries filled since the driver was asked about interrupts
+	table table
 }
 
 func newSplit(m *mem.Guest, l Layout, o Options) (ring, error) {
@@ -48,7 +49,7 @@ func newSplit(m *mem.Guest, l Layout, o Options) (ring, error) {
 			return nil, err
 		}
 	}
-	return &split{mem: m, Layout: l, Options: o}, nil
+	return &split{mem: m, Layout: l, Options: o, table: table{mem: m}}, nil
 }
 
 // usedEvent is where the driver says when it wants an interrupt.
@@ -100,10 +101,11 @@ func (s *split) collect(c *Chain, head uint16) error {
 		if steps == s.Size {
 			return brokenf("descriptor %d: the chain loops", head)
 		}
-		d, err := readSplitDescriptor(s.mem, s.Desc+mem.Addr(index)*descriptorSize)
-		if err != nil {
+		var raw [descriptorSize]byte
+		if err := s.mem.ReadAt(raw[:], s.Desc+mem.Addr(index)*descriptorSize); err != nil {
 			return err
 		}
+		d := splitOf(&raw)
 		if d.flags&descIndirect != 0 {
 			if !s.Indirect || d.flags&descNext != 0 {
 				return brokenf("descriptor %d: an indirect table that is not the chain's last, or not negotiated", index)
@@ -121,22 +123,23 @@ func (s *split) collect(c *Chain, head uint16) error {
 }
 
 // collectTable follows the chain in an indirect table (section 2.7.5.3).
-func (s *split) collectTable(b *builder, table splitDescriptor) error {
-	if err := checkTable(table.length); err != nil {
+func (s *split) collectTable(b *builder, d splitDescriptor) error {
+	t := &s.table
+	if err := t.open(d.addr, d.length); err != nil {
 		return err
 	}
-	size := table.length / descriptorSize
 	for index, steps := uint32(0), uint32(0); ; steps++ {
-		if index >= size {
-			return brokenf("indirect descriptor %d: the table has %d", index, size)
+		if index >= t.size {
+			return brokenf("indirect descriptor %d: the table has %d", index, t.size)
 		}
-		if steps == size {
-			return brokenf("indirect table at %#x: the chain loops", table.addr)
+		if steps == t.size {
+			return brokenf("indirect table at %#x: the chain loops", uint64(t.at))
 		}
-		d, err := readSplitDescriptor(s.mem, mem.Addr(table.addr)+mem.Addr(index)*descriptorSize)
+		raw, err := t.entry(index)
 		if err != nil {
 			return err
 		}
+		d := splitOf(raw)
 		if d.flags&descIndirect != 0 {
 			return brokenf("indirect descriptor %d: an indirect table within another", index)
 		}
