@@ -38,7 +38,7 @@ type guest struct {
 	events  int
 	asked   int      // CREDIT_REQUESTs that came
 	strays  []header // packets to no socket
-	refuse  bool     // packets to no socket are not answered
+	stopped bool
 	port    uint32   // the last one given
 }
 
@@ -123,6 +123,13 @@ func (g *guest) stop() {
 		close(g.quit)
 	}
 	<-g.done
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped = true
+	g.changed.Broadcast()
+	for _, s := range g.socks {
+		s.end(errReset)
+	}
 }
 
 // do runs f on the guest's goroutine.

@@ -78,10 +78,14 @@ func (g *guest) listen(port uint32) {
 	}
 }
 
+// accept waits for a connection; it is nil where the guest is stopped.
 func (g *guest) accept(port uint32) *sock {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.wait(&g.changed, "a connection", func() bool { return len(g.listens[port]) > 0 })
+	g.wait(&g.changed, "a connection", func() bool { return len(g.listens[port]) > 0 || g.stopped })
+	if g.stopped {
+		return nil
+	}
 	s := g.listens[port][0]
 	g.listens[port] = g.listens[port][1:]
 	return s
@@ -102,7 +106,7 @@ func (g *guest) packet(h header, data []byte) {
 			return
 		}
 		g.strays = append(g.strays, h)
-		if h.op != opRst && !g.refuse {
+		if h.op != opRst {
 			g.control = append(g.control, h.reset())
 		}
 		return
