@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/devices"
+	"github.com/hullvm/hull/internal/writebehind"
 )
 
 // closeDeadline is how long Close waits for an output that is in a write.
@@ -27,11 +28,11 @@ type UART struct {
 	base  uint64
 	line  devices.Line
 	clock devices.Clock
-	out   *output
+	out   *writebehind.Writer
 
 	writers sync.Mutex // held by the one Write that is under way, before mu
 
-	mu     sync.Mutex // guards what follows; before output.mu
+	mu     sync.Mutex // guards what follows; before that of out
 	chip   chip
 	level  bool // as line was last set
 	paused bool
@@ -56,7 +57,7 @@ func New(c Config) *UART {
 		w = io.Discard
 	}
 	u.taken = sync.NewCond(&u.mu)
-	u.out = newOutput(w, u.room)
+	u.out = writebehind.New(w, u.room)
 	return u
 }
 
@@ -99,7 +100,7 @@ func (f *file) WriteRegister(off, value uint64) {
 		u.driveLocked()
 		busy := false
 		if u.chip.mcr&mcrLOOP == 0 {
-			busy = u.out.put(v)
+			busy = u.out.Put(v)
 		}
 		u.chip.transmitted(busy)
 	}
@@ -186,7 +187,7 @@ func (u *UART) room() {
 }
 
 func (u *UART) roomLocked() {
-	if u.chip.lsr&lsrTHRE == 0 && !u.out.isFull() {
+	if u.chip.lsr&lsrTHRE == 0 && !u.out.Full() {
 		u.chip.ready()
 		u.driveLocked()
 	}
@@ -250,7 +251,7 @@ func (u *UART) Resume() {
 // says how much is not where that takes longer than deadline. An output that
 // has failed has nothing left to write; see OutputErr.
 func (u *UART) Drain(deadline time.Duration) error {
-	if left := u.out.drain(deadline); left > 0 {
+	if left := u.out.Drain(deadline); left > 0 {
 		return fmt.Errorf("uart %q: drain: its output has not taken %d bytes within %v", u.name, left, deadline)
 	}
 	return nil
@@ -259,7 +260,7 @@ func (u *UART) Drain(deadline time.Duration) error {
 // OutputErr is the error of the write after which the output was not used any
 // more and what the guest sends is discarded, or nil.
 func (u *UART) OutputErr() error {
-	if err := u.out.failure(); err != nil {
+	if err := u.out.Err(); err != nil {
 		return fmt.Errorf("uart %q: write output: %w", u.name, err)
 	}
 	return nil
@@ -267,7 +268,7 @@ func (u *UART) OutputErr() error {
 
 // Lost counts the bytes that the guest sent although it was told that there is
 // no room, and for which there was none.
-func (u *UART) Lost() uint64 { return u.out.lostBytes() }
+func (u *UART) Lost() uint64 { return u.out.Lost() }
 
 // Close ends a Write that waits and the UART's goroutine, and drops output
 // that is not written; call Drain before. It is an error for a write to the
@@ -279,7 +280,7 @@ func (u *UART) Close() error {
 	u.disarmLocked()
 	u.taken.Broadcast()
 	u.mu.Unlock()
-	if !u.out.close(closeDeadline) {
+	if !u.out.Close(closeDeadline) {
 		return fmt.Errorf("uart %q: close: its output has been in a write for more than %v", u.name, closeDeadline)
 	}
 	return nil

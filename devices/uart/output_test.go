@@ -6,10 +6,12 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hullvm/hull/devices/devicestest"
+	"github.com/hullvm/hull/internal/writebehind"
 )
 
 // sink keeps what is written and counts the writes. While held, writes wait.
@@ -19,9 +21,11 @@ type sink struct {
 	writes int
 	err    error
 	hold   sync.Mutex
+	begun  atomic.Int64 // writes, those that wait among them
 }
 
 func (s *sink) Write(p []byte) (int, error) {
+	s.begun.Add(1)
 	s.hold.Lock()
 	defer s.hold.Unlock()
 	s.mu.Lock()
@@ -76,7 +80,7 @@ func TestStuckOutputHoldsTheGuestBackAndLosesNothing(t *testing.T) {
 		for range fifoSize {
 			send()
 		}
-		if sent > 3*bufferSize {
+		if sent > 3*writebehind.Size {
 			t.Fatal("the guest is never held back")
 		}
 	}
@@ -110,15 +114,15 @@ func TestStuckOutputHoldsTheGuestBackAndLosesNothing(t *testing.T) {
 func TestHeedlessGuestLosesBytesThatAreCounted(t *testing.T) {
 	p := newPort(t)
 	p.out.hold.Lock()
-	for range 3 * bufferSize {
+	for range 3 * writebehind.Size {
 		p.Write("THR", 'x')
 	}
 	p.out.hold.Unlock()
 	if err := p.uart.Drain(time.Minute); err != nil {
 		t.Error(err)
 	}
-	if got := p.uart.Lost() + uint64(p.out.Len()); got != 3*bufferSize || p.uart.Lost() == 0 {
-		t.Errorf("%d lost, %d written, sent %d", p.uart.Lost(), p.out.Len(), 3*bufferSize)
+	if got := p.uart.Lost() + uint64(p.out.Len()); got != 3*writebehind.Size || p.uart.Lost() == 0 {
+		t.Errorf("%d lost, %d written, sent %d", p.uart.Lost(), p.out.Len(), 3*writebehind.Size)
 	}
 }
 
@@ -156,7 +160,7 @@ func TestFailedOutputIsNotUsedAgain(t *testing.T) {
 	p.out.mu.Lock()
 	p.out.err = nil
 	p.out.mu.Unlock()
-	for range 2 * bufferSize {
+	for range 2 * writebehind.Size {
 		p.Write("THR", 'y')
 	}
 	p.Expect("LSR", lsrTHRE|lsrTEMT)
@@ -218,12 +222,8 @@ func TestCloseSaysWhoDidNotAnswerAndEndsLater(t *testing.T) {
 	p := newPort(t)
 	p.out.hold.Lock()
 	p.Write("THR", 'x')
-	devicestest.Eventually(t, "the write", func() bool {
-		p.uart.out.mu.Lock()
-		defer p.uart.out.mu.Unlock()
-		return p.uart.out.writing == 1
-	})
-	if p.uart.out.close(time.Millisecond) {
+	devicestest.Eventually(t, "the write", func() bool { return p.out.begun.Load() == 1 })
+	if p.uart.out.Close(time.Millisecond) {
 		t.Error("the goroutine ended in the middle of a write")
 	}
 	p.out.hold.Unlock()
