@@ -37,7 +37,10 @@ check: setup-go lint unit ## All that needs no KVM: formatting, vet, lint, impor
 lint: ## Formatting, vet, staticcheck, import rules
 	@scripts/lint.sh
 
+# Each program with the race detector in it sleeps a second when it ends, unless
+# told otherwise, and many tests start programs.
 .PHONY: unit
+unit: export GORACE = atexit_sleep_ms=50
 unit: ## Unit tests with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 5m $(PACKAGES)
 
