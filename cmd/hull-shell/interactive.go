@@ -46,17 +46,15 @@ func (c *call) interactive(in *os.File, options []string) int {
 			status = c.setStatus(runner, 2)
 			continue
 		}
-		for _, stmt := range stmts {
-			status, err = c.interruptible(runner, stmt, interrupts)
-			switch {
-			case errors.Is(err, context.Canceled):
-				status = c.setStatus(runner, 128+int(unix.SIGINT))
-			case err != nil:
-				fmt.Fprintf(c.err, "sh: %v\n", err)
-			}
-			if err != nil || runner.Exited() {
-				break
-			}
+		if len(stmts) == 0 {
+			continue // an empty line leaves the status
+		}
+		status, err = c.interruptible(runner, stmts, interrupts)
+		switch {
+		case errors.Is(err, context.Canceled):
+			status = c.setStatus(runner, 128+int(unix.SIGINT))
+		case err != nil:
+			fmt.Fprintf(c.err, "sh: %v\n", err)
 		}
 	}
 	return status
@@ -72,8 +70,16 @@ func (c *call) setStatus(runner *interp.Runner, status int) int {
 	return status
 }
 
-// interruptible runs a statement; an interrupt ends it at its next step.
-func (c *call) interruptible(runner *interp.Runner, stmt *syntax.Stmt, interrupts <-chan os.Signal) (int, error) {
+// interruptible runs the statements of a command; an interrupt ends the one that
+// runs at its next step, and the rest is given up. It does not matter during which
+// of them it comes, or between which.
+func (c *call) interruptible(runner *interp.Runner, stmts []*syntax.Stmt, interrupts <-chan os.Signal) (int, error) {
+	// An interrupt of the command before ends its program directly, and may be
+	// heard of here only afterwards.
+	select {
+	case <-interrupts:
+	default:
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -89,7 +95,12 @@ func (c *call) interruptible(runner *interp.Runner, stmt *syntax.Stmt, interrupt
 			}
 		}
 	}()
-	status, err := c.run(ctx, runner, stmt)
+	status, err := 0, error(nil)
+	for _, stmt := range stmts {
+		if status, err = c.run(ctx, runner, stmt); err != nil || ctx.Err() != nil || runner.Exited() {
+			break
+		}
+	}
 	interrupted := ctx.Err() != nil
 	cancel()
 	<-done

@@ -67,7 +67,7 @@ func startSession(t *testing.T, columns uint16) *session {
 	s.more.L = &s.mu
 	s.cmd = exec.CommandContext(ctx, filepath.Join(dir, "sh"))
 	s.cmd.Args[0] = "-sh"
-	s.cmd.Env = []string{"PATH=" + dir, "PS1=> "}
+	s.cmd.Env = []string{"PATH=" + dir, "PS1=> ", "GORACE=" + os.Getenv("GORACE")}
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = far, far, far
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

@@ -56,7 +56,7 @@ func executeIn(t testing.TB, dir, bin, stdin string, args ...string) result {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, args[0]), args[1:]...)
 	cmd.Args[0] = args[0]
-	cmd.Env = []string{"PATH=" + bin, "HOME=/", "LIST=a b"}
+	cmd.Env = []string{"PATH=" + bin, "HOME=/", "LIST=a b", "GORACE=" + os.Getenv("GORACE")}
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
