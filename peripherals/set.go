@@ -13,6 +13,7 @@ import (
 	"github.com/hullvm/hull/devices/virtio"
 	"github.com/hullvm/hull/devices/virtio/balloon"
 	"github.com/hullvm/hull/devices/virtio/blk"
+	"github.com/hullvm/hull/devices/virtio/console"
 	"github.com/hullvm/hull/devices/virtio/net"
 	"github.com/hullvm/hull/devices/virtio/vsock"
 )
@@ -49,6 +50,7 @@ type Set struct {
 	Disks   map[string]*blk.Device
 	Nets    map[string]*net.Device
 	Vsock   *vsock.Device
+	Console *console.Console
 	Balloon *balloon.Device
 
 	// Published says, in one line each, which ports of the host lead to which of

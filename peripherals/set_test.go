@@ -45,6 +45,9 @@ path = "`+image+`"
 format = "raw"
 [vsock]
 path = "`+filepath.Join(dir, "v.sock")+`"
+[console]
+output = "file"
+path = "`+filepath.Join(dir, "console.log")+`"
 [rng]
 enabled = true
 [balloon]
@@ -58,7 +61,7 @@ enabled = true
 	for _, d := range s.Devices {
 		got = append(got, d.Device.ID())
 	}
-	want := []virtio.ID{virtio.IDBlock, virtio.IDVsock, virtio.IDEntropy, virtio.IDBalloon}
+	want := []virtio.ID{virtio.IDBlock, virtio.IDVsock, virtio.IDConsole, virtio.IDEntropy, virtio.IDBalloon}
 	if len(got) != len(want) || len(got) != m.PCIDevices() {
 		t.Fatalf("devices are %v, want %v", got, want)
 	}
@@ -67,7 +70,7 @@ enabled = true
 			t.Errorf("device %d is %v, want %v", i, got[i], want[i])
 		}
 	}
-	if s.Disks["b"] == nil || s.Vsock == nil || s.Balloon == nil {
+	if s.Disks["b"] == nil || s.Vsock == nil || s.Console == nil || s.Balloon == nil {
 		t.Error("a device cannot be reached by its name")
 	}
 	if err := s.Drain(0); err != nil {

@@ -140,12 +140,14 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 
-	session, err := startConsole(a, m, machine)
+	session, err := startConsole(a, m, set, machine)
 	if err != nil {
 		return vmm.Exit{}, nil, err
 	}
 	exit, interrupted := waitForEnd(ctx, m, machine.Lifecycle.StopTimeout.Duration(), a.Stderr)
-	if err := errors.Join(session.stop(), set.Drain(drainTime)); err != nil {
+	// The devices are let go before what stands behind them is drained and closed,
+	// which also ends a write of the session's to a console that nobody reads.
+	if err := errors.Join(m.Close(), set.Drain(drainTime), set.Close(), session.stop()); err != nil {
 		return exit, interrupted, err
 	}
 	if o.timeline {

@@ -7,28 +7,32 @@ import (
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/internal/terminal"
+	"github.com/hullvm/hull/peripherals"
 	"github.com/hullvm/hull/vmm"
 )
 
 // consoleSession joins hull's standard input to a machine's console, the serial
 // one or the virtio console.
 type consoleSession struct {
-	raw   *terminal.Raw // nil where standard input is no terminal
-	input *terminal.Input
-	done  chan struct{}
+	raw      *terminal.Raw // nil where standard input is no terminal
+	input    *terminal.Input
+	done     chan struct{}
+	unfollow func() // ends what follows the terminal's size; nil for nothing
 }
 
 // startConsole begins to hand standard input to the console that is the
 // terminal's. On a terminal, keys go to the
 // guest as they are, but for the escape key; otherwise bytes go to the guest as
 // they are, and the input's end means nothing.
-func startConsole(a *app, m *vmm.Machine, machine *configs.Machine) (*consoleSession, error) {
+func startConsole(a *app, m *vmm.Machine, set *peripherals.Set, machine *configs.Machine) (*consoleSession, error) {
 	s := &consoleSession{done: make(chan struct{})}
 	var keys io.Writer
 	switch {
 	case a.Stdin == nil:
 	case machine.Serial.Output == configs.SerialTerminal:
 		keys = m.Console()
+	case machine.Console.Output == configs.SerialTerminal:
+		keys = set.Console
 	}
 	if keys == nil {
 		close(s.done)
@@ -44,6 +48,9 @@ func startConsole(a *app, m *vmm.Machine, machine *configs.Machine) (*consoleSes
 		if s.raw, err = terminal.MakeRaw(a.Stdin); err != nil {
 			input.Close()
 			return nil, err
+		}
+		if machine.Serial.Output != configs.SerialTerminal {
+			s.unfollow = followSize(a.Stdin, set.Console)
 		}
 	}
 	go func() {
@@ -91,6 +98,9 @@ func typeInto(m *vmm.Machine, keys io.Writer, input io.Reader, messages io.Write
 func (s *consoleSession) stop() error {
 	if s.input == nil {
 		return nil
+	}
+	if s.unfollow != nil {
+		s.unfollow()
 	}
 	s.input.Stop()
 	<-s.done
