@@ -39,7 +39,7 @@ type guest struct {
 	asked   int      // CREDIT_REQUESTs that came
 	strays  []header // packets to no socket
 	stopped bool
-	port    uint32   // the last one given
+	port    uint32 // the last one given
 }
 
 type guestOptions struct {
@@ -252,26 +252,6 @@ func (g *guest) send() {
 		g.ring = append(g.ring, s)
 	}
 	g.tx.Kick()
-}
-
-// raw sends packets as they are.
-func (g *guest) raw(packets ...[]byte) {
-	g.t.Helper()
-	for _, p := range packets {
-		g.do(func() {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			for {
-				if _, ok := g.tx.TryAdd([][]byte{p}, nil); ok {
-					break
-				}
-				g.tx.Kick()
-				g.reclaim()
-				g.receive()
-			}
-			g.tx.Kick()
-		})
-	}
 }
 
 // eventually waits until holds does.

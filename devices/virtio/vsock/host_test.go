@@ -20,17 +20,6 @@ func (f hostFunc) Dial(ctx context.Context, port uint32) (Socket, error) { retur
 // refusing is a host where nothing listens.
 var refusing = hostFunc(func(context.Context, uint32) (Socket, error) { return nil, syscall.ECONNREFUSED })
 
-// socketPair returns two connected sockets.
-func socketPair(t testing.TB) (a, b *net.UnixConn) {
-	t.Helper()
-	a, b, err := newPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = a.Close(), b.Close() })
-	return a, b
-}
-
 func newPair() (a, b *net.UnixConn, err error) {
 	fd, b, err := pair()
 	if err != nil {
