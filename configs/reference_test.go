@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -45,25 +46,34 @@ func TestManualHoldsTheReferenceOfTheTypes(t *testing.T) {
 	}
 }
 
-func TestExamplesOfTheManualParse(t *testing.T) {
-	text, err := os.ReadFile(manual)
+func TestExamplesOfTheDocumentsParse(t *testing.T) {
+	documents, err := filepath.Glob("../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	examples := 0
-	for rest := string(text); ; {
-		_, body, found := strings.Cut(rest, "```toml\n")
-		if !found {
-			break
+	for _, name := range append(documents, "../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		var example string
-		example, rest, _ = strings.Cut(body, "```")
-		examples++
-		if _, err := Parse("example.toml", []byte(example)); err != nil {
-			t.Errorf("%v\nin:\n%s", err, example)
+		for rest := string(text); ; {
+			_, body, found := strings.Cut(rest, "```toml\n")
+			if !found {
+				break
+			}
+			var example string
+			example, rest, _ = strings.Cut(body, "```")
+			examples++
+			if !strings.Contains(example, "[boot]") { // a part of a file
+				example = "[boot]\nkernel = \"k\"\n[init]\nexec = [\"/bin/sh\"]\n" + example
+			}
+			if _, err := Parse("example.toml", []byte(example)); err != nil {
+				t.Errorf("%s: %v\nin:\n%s", name, err, example)
+			}
 		}
 	}
-	if examples < 3 {
+	if examples < 4 {
 		t.Errorf("%d examples found: has their mark changed?", examples)
 	}
 }
