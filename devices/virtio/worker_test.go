@@ -1,10 +1,7 @@
 package virtio_test
 
 import (
-	"errors"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/hullvm/hull/devices/devicestest"
@@ -12,59 +9,6 @@ import (
 	"github.com/hullvm/hull/devices/virtio/virtq"
 	"github.com/hullvm/hull/devices/virtio/virtqtest"
 )
-
-// served is a worker that gives every request back, and counts.
-type served struct {
-	*virtio.Worker
-	d       *virtqtest.Driver
-	serving atomic.Bool // serve runs
-	calls   atomic.Int64
-	failed  chan error // what broken was told
-	fail    atomic.Pointer[error]
-	hook    func() // within serve, for each request
-}
-
-func startServed(t *testing.T, o virtqtest.Options, hook func()) *served {
-	t.Helper()
-	checkDescriptors(t)
-	devicestest.CheckGoroutines(t)
-	s := &served{d: virtqtest.New(t, o), failed: make(chan error, 10), hook: hook}
-	w, err := virtio.StartWorker(s.d.Queue(), s.serve, func(err error) { s.failed <- err })
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Worker = w
-	t.Cleanup(w.Stop)
-	return s
-}
-
-func (s *served) serve() error {
-	s.serving.Store(true)
-	defer s.serving.Store(false)
-	s.calls.Add(1)
-	var c virtq.Chain
-	for {
-		if err := s.fail.Load(); err != nil {
-			return *err
-		}
-		ok, err := s.d.Queue().Next(&c)
-		if !ok || err != nil {
-			return err
-		}
-		if s.hook != nil {
-			s.hook()
-		}
-		if err := s.d.Queue().Complete(&c, 1); err != nil {
-			return err
-		}
-	}
-}
-
-// do makes a request and waits for its answer.
-func (s *served) do(t *testing.T) {
-	t.Helper()
-	s.d.Do(t, nil, []int{1})
-}
 
 func TestAWorkerServesWhatWasThereBeforeIt(t *testing.T) {
 	d := virtqtest.New(t, virtqtest.Options{EventIndex: true})
@@ -179,78 +123,6 @@ func TestADriverCannotKeepAWorkerFromParking(t *testing.T) {
 	s.Stop()
 }
 
-func TestAnErrorEndsServing(t *testing.T) {
-	broken := errors.New("bad request")
-	for _, when := range []string{"running", "paused meanwhile"} {
-		t.Run(when, func(t *testing.T) {
-			inside, goOn := make(chan struct{}, 1), make(chan struct{})
-			s := startServed(t, virtqtest.Options{}, func() { inside <- struct{}{}; <-goOn })
-			s.d.Add(nil, []int{1})
-			s.d.Kick()
-			<-inside
-			s.fail.Store(&broken)
-			paused := make(chan struct{})
-			if when != "running" {
-				go func() { s.Pause(); close(paused) }()
-			} else {
-				close(paused)
-			}
-			close(goOn)
-			if err := <-s.failed; err != broken {
-				t.Errorf("broken was told %v, want %v", err, broken)
-			}
-			<-paused
-			calls := s.calls.Load()
-			s.Pause() // all these do nothing more
-			s.Resume()
-			s.d.Add(nil, []int{1})
-			s.d.Queue().Kick()
-			s.Resume()
-			s.Pause()
-			if s.calls.Load() != calls {
-				t.Error("serve was called after its error")
-			}
-			s.Stop()
-			if len(s.failed) != 0 {
-				t.Errorf("broken was told again: %v", <-s.failed)
-			}
-		})
-	}
-}
-
-func TestPauseWaitsForTheNewsOfAnError(t *testing.T) {
-	devicestest.CheckGoroutines(t)
-	d := virtqtest.New(t, virtqtest.Options{})
-	inside, goOn := make(chan struct{}), make(chan struct{})
-	var told atomic.Bool
-	w, err := virtio.StartWorker(d.Queue(), func() error { return errors.New("bad") }, func(error) {
-		close(inside)
-		<-goOn
-		told.Store(true)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Stop()
-	<-inside
-	go close(goOn)
-	w.Pause()
-	if !told.Load() {
-		t.Error("Pause returned while broken ran")
-	}
-}
-
-func TestABrokenRingIsReported(t *testing.T) {
-	s := startServed(t, virtqtest.Options{}, nil)
-	s.do(t)
-	s.d.Split().PutAvail(999)
-	s.d.Queue().Kick()
-	var broken *virtq.BrokenError
-	if err := <-s.failed; !errors.As(err, &broken) {
-		t.Errorf("broken was told %v", err)
-	}
-}
-
 // Stop ends a Pause of another goroutine, and both wait for serve.
 func TestStopDuringPause(t *testing.T) {
 	inside, goOn := make(chan struct{}), make(chan struct{})
@@ -285,72 +157,6 @@ func TestAParkedWorkerStops(t *testing.T) {
 	if s.calls.Load() != calls {
 		t.Error("a stopped worker served")
 	}
-}
-
-// Many pause, resume and at last stop while the driver goes on. No request is
-// lost and none is served while somebody holds the worker.
-func TestManyPauseAndResume(t *testing.T) {
-	for _, o := range []virtqtest.Options{{}, {EventIndex: true}, {Packed: true, EventIndex: true}} {
-		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
-			s := startServed(t, o, nil)
-			var hold sync.Mutex // held from a Pause to its Resume
-			var wg sync.WaitGroup
-			stop := make(chan struct{})
-			for range 3 {
-				wg.Go(func() {
-					for {
-						select {
-						case <-stop:
-							return
-						default:
-						}
-						hold.Lock()
-						s.Pause()
-						if s.serving.Load() {
-							t.Error("serve runs after Pause")
-						}
-						s.Resume()
-						hold.Unlock()
-					}
-				})
-			}
-			wg.Go(func() { // and one that does not care
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-						hold.Lock()
-						s.Resume()
-						hold.Unlock()
-					}
-				}
-			})
-			for range 500 {
-				s.do(t)
-			}
-			close(stop)
-			wg.Wait()
-			s.do(t)
-			s.Stop()
-		})
-	}
-}
-
-// Pauses that overlap with resumes end, whoever was first.
-func TestPauseEndsWhenAnotherResumes(t *testing.T) {
-	s := startServed(t, virtqtest.Options{}, nil)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 200 {
-				s.Pause()
-				s.Resume()
-			}
-		})
-	}
-	wg.Wait()
-	s.do(t)
 }
 
 // An idle worker sleeps: while another one is busy it does not look around.

@@ -7,7 +7,8 @@ import "github.com/hullvm/hull/mem"
 // used again after [Queue.Done].
 type Chain struct {
 	// In order; lengths are not 0. Addresses are the driver's: they may be
-	// anywhere, also where there is no RAM.
+	// anywhere, also where there is no RAM, but a range does not go beyond the
+	// last address.
 	Readable []mem.Range
 	Writable []mem.Range
 

@@ -44,6 +44,9 @@ func (b *builder) add(addr uint64, length uint32, write bool) error {
 	if length == 0 {
 		return nil
 	}
+	if addr+uint64(length) < addr {
+		return brokenf("descriptor of %d bytes at %#x: beyond the last address", length, addr)
+	}
 	r := mem.Range{Addr: mem.Addr(addr), Len: length}
 	if write {
 		b.chain.Writable = append(b.chain.Writable, r)

@@ -180,7 +180,7 @@ func (f *fuzzer) next() error {
 		f.t.Fatalf("chain of %d and %d ranges, %d and %d bytes", len(c.Readable), len(c.Writable), c.ReadableLen(), c.WritableLen())
 	}
 	for _, r := range append(append([]mem.Range(nil), c.Readable...), c.Writable...) {
-		if r.Len == 0 {
+		if r.Len == 0 || uint64(r.Addr)+uint64(r.Len) < uint64(r.Addr) {
 			f.t.Fatalf("chain with a range %+v", r)
 		}
 	}
