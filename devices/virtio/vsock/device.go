@@ -171,8 +171,9 @@ func (d *Device) Resume() { d.whileActive(func(s *session) { s.call(s.resume) })
 
 // Reset ends all connections and tells the driver that the transport was reset:
 // the machine was restored from a snapshot, and the hosts of the connections that
-// the guest believes in are not there. It may be called before Activate, and while
-// the device is paused.
+// the guest believes in are not there. Until the driver has dealt with that, nothing
+// new is begun. It is best called before Activate, so that no packet of the past
+// comes first; and may be while the device is paused.
 func (d *Device) Reset() {
 	d.mu.Lock()
 	s := d.session
@@ -213,8 +214,8 @@ func (d *Device) Drain(deadline time.Duration) error {
 	}
 }
 
-// Close ends what waits for the device: Dial, Join and Accept return
-// [devices.ErrClosed]. The device is to be deactivated before or after it.
+// Close ends what waits for the device: Dial and Join return [devices.ErrClosed],
+// and listeners are closed. The device is to be deactivated before or after it.
 func (d *Device) Close() error {
 	d.mu.Lock()
 	listeners := d.listeners

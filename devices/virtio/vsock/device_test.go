@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,8 +16,17 @@ import (
 
 // eachRing runs a test with the ring features that change when sides notify.
 func eachRing(t *testing.T, f func(t *testing.T, o guestOptions)) {
-	for _, o := range []guestOptions{{}, {event: true}, {event: true, indirect: true}, {rxSize: 2, txSize: 2, indirect: true}} {
-		t.Run(fmt.Sprintf("event=%v indirect=%v size=%d", o.event, o.indirect, o.rxSize), func(t *testing.T) { f(t, o) })
+	for name, o := range map[string]guestOptions{
+		"split":                     {},
+		"split, event index":        {event: true},
+		"split, indirect":           {event: true, indirect: true},
+		"split, in order":           {event: true, indirect: true, inOrder: true},
+		"split, two entries":        {rxSize: 2, txSize: 2, indirect: true},
+		"packed":                    {packed: true},
+		"packed, event index":       {packed: true, event: true},
+		"packed, indirect in order": {packed: true, event: true, indirect: true, inOrder: true},
+	} {
+		t.Run(name, func(t *testing.T) { f(t, o) })
 	}
 }
 
@@ -128,6 +138,7 @@ func TestAThousandStreams(t *testing.T) {
 	host, accepted := answering()
 	g := newGuest(t, guestOptions{config: Config{Host: host}, event: true})
 	g.listen(1)
+	goroutines := runtime.NumGoroutine()
 	type result struct {
 		where string
 		err   error
@@ -181,6 +192,9 @@ func TestAThousandStreams(t *testing.T) {
 	if n := g.device.Stats().Connections; n != streams {
 		t.Errorf("%d connections, want %d", n, streams)
 	}
+	if n := runtime.NumGoroutine() - goroutines; n > 10 {
+		t.Errorf("%d goroutines more for connections at rest", n)
+	}
 	for _, begin := range ends {
 		begin()
 	}
@@ -200,4 +214,57 @@ func TestAPortWhereNobodyListensRefuses(t *testing.T) {
 		t.Errorf("connecting to a host where nobody listens: %v", err)
 	}
 	g.wantConnections(0)
+}
+
+// A buffer may be in as many pieces as a chain has.
+func TestBuffersInManyPieces(t *testing.T) {
+	w := newWire(t, Config{})
+	l, err := w.device.Listen(9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w.buffers(1, rxBufferSize)
+	w.send(packet(opRequest), nil)
+	w.wants(opResponse)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	text := randomBytes(3000)
+	if _, err := c.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for size := 1; len(got) < len(text); size = size%7 + 1 {
+		pieces := make([]int, 100)
+		for i := range pieces {
+			pieces[i] = size
+		}
+		w.rx.Add(nil, pieces)
+		w.rx.Kick()
+		p := w.rx.Wait(t).Bytes()
+		h := parseHeader((*[headerSize]byte)(p))
+		if h.op != opRW || int(h.len) != len(p)-headerSize {
+			t.Fatalf("%d bytes came, header %+v", len(p), h)
+		}
+		got = append(got, p[headerSize:]...)
+	}
+	if !bytes.Equal(got, text) {
+		t.Error("other bytes came")
+	}
+	var packet [][]byte
+	h := header{
+		srcCID: guestCID, dstCID: HostCID, srcPort: 7, dstPort: 9, typ: typeStream, op: opRW,
+		len: 50, bufAlloc: guestWindow, fwdCnt: uint32(len(text)),
+	}
+	for _, b := range append(h.bytes(), text[:50]...) {
+		packet = append(packet, []byte{b})
+	}
+	w.tx.Add(packet, nil)
+	w.tx.Kick()
+	if p := hostReads(t, c, 50); !bytes.Equal(p, text[:50]) {
+		t.Error("other bytes came back")
+	}
 }

@@ -44,8 +44,10 @@ type guest struct {
 
 type guestOptions struct {
 	config    Config
+	packed    bool
 	event     bool // VIRTIO_F_EVENT_IDX
 	indirect  bool
+	inOrder   bool
 	rxSize    uint16
 	txSize    uint16
 	noEvents  bool // no buffers in the event queue
@@ -92,7 +94,8 @@ func bootGuest(t testing.TB, d *Device, o guestOptions) *guest {
 	g.changed.L = &g.mu
 	driver := func(index int, size uint16) *virtqtest.Driver {
 		return virtqtest.New(t, virtqtest.Options{
-			Index: index, Size: size, EventIndex: o.event, Indirect: o.indirect, Memory: o.memory,
+			Index: index, Size: size, Memory: o.memory,
+			Packed: o.packed, EventIndex: o.event, Indirect: o.indirect, InOrder: o.inOrder,
 		})
 	}
 	g.rx, g.tx, g.event = driver(queueRX, o.rxSize), driver(queueTX, o.txSize), driver(queueEvent, 8)

@@ -317,3 +317,20 @@ func TestAGuestThatGivesUpItsRequestEndsTheDialing(t *testing.T) {
 		t.Errorf("%d connections are left", n)
 	}
 }
+
+// Should the host's epoll ever fail, the device is lost, and nothing else.
+func TestAPollerThatFailsBreaksTheDevice(t *testing.T) {
+	w, c := connected(t, Config{})
+	w.device.session.call(func() { w.device.session.poll.close() })
+	if err := w.active.WaitBroken(t); err == nil {
+		t.Error("there is no error")
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("the host reads %d bytes, %v", n, err)
+	}
+	if _, err := w.device.Dial(waitContext(t), 1); !errors.Is(err, errReset) {
+		t.Errorf("dialing it: %v", err)
+	}
+	w.device.Pause()
+	w.device.Resume()
+}
