@@ -273,3 +273,22 @@ func TestTheEndsOfAShutdown(t *testing.T) {
 		})
 	}
 }
+
+// What a host said and the guest did not want to hear is no error of the guest's
+// end.
+func TestAnEndIsCleanThoughSomethingWasNotRead(t *testing.T) {
+	w, c := connected(t, Config{})
+	h := packet(opCreditUpdate)
+	h.bufAlloc = 0
+	w.send(h, nil)
+	if _, err := c.Write([]byte("unread")); err != nil {
+		t.Fatal(err)
+	}
+	w.wants(opCreditRequest)
+	w.send(packet(opRW), []byte("last words"))
+	w.send(shutdown(shutBoth), nil)
+	w.wants(opRst)
+	if got, err := io.ReadAll(c); err != nil || string(got) != "last words" {
+		t.Errorf("the host reads %q, %v, want a clean end", got, err)
+	}
+}
