@@ -74,6 +74,15 @@ type Device interface {
 	Resume()
 }
 
+// Selective is a Device that not all features of every device are for: whoever
+// else serves its queues may lack some.
+type Selective interface {
+	Device
+
+	// Without are features that its transport does not offer. They never change.
+	Without() uint64
+}
+
 // Activation is what a device is given to work with, until it is deactivated.
 type Activation struct {
 	Memory   *mem.Guest

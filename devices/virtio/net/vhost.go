@@ -99,6 +99,16 @@ func closeVHost(nets []VHostNet) {
 	}
 }
 
+// Without implements [virtio.Selective]: a driver that took what the kernel lacks
+// (packed rings) would shut it out.
+func (d *Device) Without() uint64 {
+	var lacks uint64
+	for _, n := range d.vhost.nets {
+		lacks |= virtio.RingFeatures & kernelFeatures &^ n.Features()
+	}
+	return lacks
+}
+
 // SetVHost turns the kernel's help off or on again while the card works, where
 // the kernel could help. It is off while guest memory is copied to elsewhere: the
 // kernel's writes are in no dirty log. on is what holds afterwards.

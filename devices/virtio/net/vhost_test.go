@@ -86,6 +86,24 @@ type kernelCard struct {
 
 const vhostFeatures = kernelFeatures &^ (virtio.FeatureRingPacked | virtio.FeatureInOrder | virtio.FeatureNotificationData)
 
+func TestWhatTheKernelLacksIsNotOffered(t *testing.T) {
+	for _, k := range []struct {
+		name   string
+		change func(*Config)
+		want   uint64
+	}{
+		{"vhost", nil, virtio.FeatureRingPacked | virtio.FeatureInOrder},
+		{"no vhost", func(c *Config) { c.VHost = VHostOff }, 0},
+		{"vhost that cannot help", func(c *Config) { c.AntiSpoof = true }, 0},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			if got := newKernelCard(t, 2, k.change, 99).device.Without(); got != k.want {
+				t.Errorf("without %#x, want %#x", got, k.want)
+			}
+		})
+	}
+}
+
 func newKernelCard(t *testing.T, pairs int, change func(*Config), callFD int) *kernelCard {
 	t.Helper()
 	devicestest.CheckGoroutines(t)

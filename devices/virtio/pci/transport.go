@@ -97,6 +97,9 @@ func newTransport(c Config) (*Transport, error) {
 	if extra := offer &^ (DefaultOffer | virtio.FeatureNotificationData); extra != 0 {
 		return nil, fmt.Errorf("offer of features %#x: the transport does not have them", extra)
 	}
+	if s, ok := c.Device.(virtio.Selective); ok {
+		offer &^= s.Without()
+	}
 	t := &Transport{
 		name: c.Name, device: c.Device, memory: c.Memory, doorbells: c.Doorbells,
 		function:  pci.NewFunction(c.Name, identity(c.Device.ID())),

@@ -238,3 +238,30 @@ func TestManyQueuesHaveRoom(t *testing.T) {
 		t.Errorf("the last vector was told %v", got)
 	}
 }
+
+// selective is a device that some features of every device are not for.
+type selective struct{ *fake }
+
+func (selective) Without() uint64 { return virtio.FeatureRingPacked | virtio.FeatureInOrder }
+
+func TestADevicesTransportOffersNotWhatItIsWithout(t *testing.T) {
+	for _, k := range []struct {
+		device virtio.Device
+		want   uint64
+	}{
+		{newFake(), DefaultOffer},
+		{selective{newFake()}, DefaultOffer &^ (virtio.FeatureRingPacked | virtio.FeatureInOrder)},
+	} {
+		transport, err := New(Config{Name: "fake", Device: k.device})
+		if err != nil {
+			t.Fatal(err)
+		}
+		offered := uint64(transport.handshake.OfferedFeatures(0)) | uint64(transport.handshake.OfferedFeatures(1))<<32
+		if got := offered & DefaultOffer; got != k.want {
+			t.Errorf("offered %#x, want %#x", got, k.want)
+		}
+		if err := transport.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
