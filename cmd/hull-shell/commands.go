@@ -43,7 +43,7 @@ func init() { // "type" and "which" need not refer to it, but "sh" does
 		"ln":         ln,
 		"ls":         ls,
 		"lsmod":      lsmod,
-		"mkdir":      core(mkdir.New),
+		"mkdir":      coreStrict(mkdir.New),
 		"mount":      mount,
 		"mv":         core(mv.New),
 		"nproc":      nproc,

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"io"
 
 	ucore "github.com/u-root/u-root/pkg/core"
 )
@@ -21,4 +22,29 @@ func core(make func() ucore.Command) command {
 			return c.fail(plain(err))
 		}
 	}
+}
+
+// coreStrict is core for those of u-root's that say what went wrong, and go on,
+// and call it a success.
+func coreStrict(make func() ucore.Command) command {
+	run := core(make)
+	return func(c *call) int {
+		said := &counter{w: c.err}
+		status := run(&call{name: c.name, args: c.args, in: c.in, out: c.out, err: said})
+		if status == 0 && said.n > 0 {
+			return 1
+		}
+		return status
+	}
+}
+
+// counter counts what is written through it, in bytes.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return c.w.Write(p)
 }

@@ -201,6 +201,7 @@ func TestCommands(t *testing.T) {
 		{`ln -s a b; ls -l b | grep -c a; touch a; ln a c; ln -sf c b; cat b`, "", result{out: "1\n"}},
 		{`mkdir -p a/b; rmdir -p a/b; ls`, "", result{}},
 		{`mkdir a; touch a/f; rmdir a`, "", result{err: "rmdir: a: directory not empty", status: 1}},
+		{`mkdir a; mkdir b a`, "", result{err: "a: mkdir a: file exists", status: 1}},
 		{`cp a b`, "", result{err: "a", status: 1}},
 		{`echo x >a; cp a b; mv b c; cat c; rm a c; ls`, "", result{out: "x\n"}},
 		{`touch a; chmod 600 a; ls -l a | grep -c -- '-rw-------'`, "", result{out: "1\n"}},
