@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/internal/guesttest"
 )
 
 // facts is what the guest says of itself, by hull-facts' names.
@@ -59,6 +60,8 @@ func TestEveryShippedConfigBoots(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no configs: %v", err)
 	}
+	guesttest.RequireKVM(t)
+	here := makeImages(t)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			m, err := configs.Load(file)
@@ -66,14 +69,42 @@ func TestEveryShippedConfigBoots(t *testing.T) {
 				t.Fatal(err)
 			}
 			requireKernels(t, m.Boot.Kernel)
-			out, stderr, status := run(t, "boot", file,
-				"--set", `init.exec=["hull-facts"]`, "--set", `lifecycle.on_reset="end"`)
-			if status != 0 {
-				t.Fatalf("status %d\n%s\n%s", status, out, stderr)
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
 			}
-			checkFacts(t, out, m.CPU.Count, uint64(m.Memory.Size))
+			// Paths in it are relative to its folder.
+			file = filepath.Join(here, filepath.Base(file))
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h := start(t, nil, "boot", file,
+				"--set", `init.exec=["hull-facts"]`, "--set", `lifecycle.on_reset="end"`)
+			if status := h.status(); status != 0 {
+				t.Fatalf("status %d\n%s\n%s", status, h.out(), h.err())
+			}
+			checkFacts(t, h.out(), m.CPU.Count, uint64(m.Memory.Size))
 		})
 	}
+}
+
+// makeImages makes what the shipped files say has to be made beside them, in a
+// folder for all.
+func makeImages(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, line := range []string{
+		"truncate -s 64M disk.img && mkfs.ext4 -q disk.img",
+		"qemu-img create -q -f qcow2 disk.qcow2 8G",
+		"mkdir shared",
+	} {
+		c := exec.Command("sh", "-c", line)
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err != nil {
+			guesttest.Missing(t, fmt.Sprintf("%s: %v\n%s", line, err, out))
+		}
+	}
+	return dir
 }
 
 // kernels are the stock kernels that must boot: the bundles that
