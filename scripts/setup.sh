@@ -21,6 +21,9 @@ if [ "$want" = all ]; then
 	need qemu-system-x86_64 qemu-system-x86
 	need iasl acpica-tools
 	need qemu-img qemu-utils
+	need mkfs.ext4 e2fsprogs
+	need fio fio
+	need iperf3 iperf3
 fi
 
 if [ -n "$packages" ]; then
