@@ -26,28 +26,6 @@ func TestPickReadsATrace(t *testing.T) {
 	}
 }
 
-func TestOverheadLeavesTheGuestOut(t *testing.T) {
-	smaps := `55d000000000-55d000100000 r-xp 00000000 fe:00 12 /usr/bin/hull
-Size:               1024 kB
-Rss:                 900 kB
-Pss:                 800 kB
-7f0000000000-7f0020000000 rw-p 00000000 00:00 0
-Size:             524288 kB
-Rss:              100000 kB
-Pss:              100000 kB
-c000000000-c000400000 rw-p 00000000 00:00 0
-Size:               4096 kB
-Pss:                 200 kB
-`
-	got, err := overheadOf(smaps, 512<<20)
-	if err != nil || got != 1000<<10 {
-		t.Errorf("overhead %d, %v, want %d", got, err, 1000<<10)
-	}
-	if _, err := overheadOf("nothing", 1); err == nil {
-		t.Error("an empty account was accepted")
-	}
-}
-
 func TestSpread(t *testing.T) {
 	of := []measured{{overhead: 5}, {overhead: 1}, {overhead: 3}, {overhead: 2}}
 	low, mid, high, ok := spread(of, func(b measured) (float64, bool) { return float64(b.overhead), true })
@@ -56,20 +34,6 @@ func TestSpread(t *testing.T) {
 	}
 	if _, _, _, ok := spread(of, func(measured) (float64, bool) { return 0, false }); ok {
 		t.Error("a figure that no boot has was found")
-	}
-}
-
-func TestWatcherSeesAWordCutInTwo(t *testing.T) {
-	w := &watcher{want: []byte(booted), seen: make(chan struct{})}
-	for _, part := range []string{"noise BENCH", "-REA", "DY and more"} {
-		if _, err := w.Write([]byte(part)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	select {
-	case <-w.seen:
-	default:
-		t.Error("not seen")
 	}
 }
 

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
+
+	"github.com/hullvm/hull/bench/measure"
 )
 
 // booted is what the guest's main process says when all is measured.
@@ -47,7 +46,7 @@ func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
 	if err := tr.start(); err != nil {
 		return measured{}, fmt.Errorf("trace: %w", err)
 	}
-	ready := &watcher{want: []byte(booted), seen: make(chan struct{})}
+	ready := measure.NewWatcher(booted)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout = ready
 	var complaints bytes.Buffer
@@ -69,13 +68,13 @@ func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
 	go func() { ended <- cmd.Wait() }()
 	var result measured
 	select {
-	case <-ready.seen:
+	case <-ready.Seen():
 		var now time.Duration
 		if now, err = monotonic(); err != nil {
 			break
 		}
 		result.at = map[string]time.Duration{eventReady: now - begin}
-		result.overhead, err = overhead(cmd.Process.Pid, int64(r.memory)<<20)
+		result.overhead, err = measure.Overhead(cmd.Process.Pid, int64(r.memory)<<20)
 	case e := <-ended:
 		return measured{}, fmt.Errorf("ended before it was ready: %w: %s", errors.Join(e), complaints.String())
 	case <-time.After(o.timeout):
@@ -94,64 +93,4 @@ func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
 		}
 	}
 	return result, nil
-}
-
-// watcher looks for a text in what is written to it.
-type watcher struct {
-	want []byte
-	seen chan struct{}
-	once sync.Once
-	tail []byte
-}
-
-func (w *watcher) Write(p []byte) (int, error) {
-	w.tail = append(w.tail, p...)
-	if bytes.Contains(w.tail, w.want) {
-		w.once.Do(func() { close(w.seen) })
-	}
-	if keep := len(w.want); len(w.tail) > keep {
-		w.tail = append(w.tail[:0], w.tail[len(w.tail)-keep:]...)
-	}
-	return len(p), nil
-}
-
-// overhead is the proportional set size of a process in bytes, less that of its
-// mappings of guest memory: those of a quarter of it or more. No monitor's own
-// mappings are as large and in use.
-func overhead(pid int, memory int64) (int64, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps")
-	if err != nil {
-		return 0, err
-	}
-	return overheadOf(string(text), memory)
-}
-
-func overheadOf(smaps string, memory int64) (int64, error) {
-	var total, size int64
-	for line := range strings.Lines(smaps) {
-		name, rest, ok := strings.Cut(line, ":")
-		if !ok {
-			continue
-		}
-		fields := strings.Fields(rest)
-		if len(fields) != 2 || fields[1] != "kB" {
-			continue
-		}
-		kib, err := strconv.ParseInt(fields[0], 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		switch name {
-		case "Size":
-			size = kib << 10
-		case "Pss":
-			if size < memory/4 {
-				total += kib << 10
-			}
-		}
-	}
-	if total == 0 {
-		return 0, errors.New("no memory is accounted for")
-	}
-	return total, nil
 }

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/bench/measure"
 )
 
 // results are all boots, by row and monitor.
@@ -112,7 +113,7 @@ func (s *sample) cells(cols []column, base *sample) []string {
 	if len(s.ok) == 0 {
 		out[0] = "did not boot"
 		if s.not {
-			out[0] = "cannot: " + inCell(s.why)
+			out[0] = "cannot: " + measure.InCell(s.why)
 		}
 		return out
 	}
@@ -135,16 +136,11 @@ func (r *results) printFailures(w io.Writer) error {
 	for _, which := range r.rows {
 		for _, m := range r.monitors {
 			if s := r.boots[which][m.name]; s != nil && s.failed > 0 {
-				fmt.Fprintf(w, "\nFailed: %s, %s, %d of %d: %.*s\n", which, m.name, s.failed, s.failed+len(s.ok), most, inCell(s.why))
+				fmt.Fprintf(w, "\nFailed: %s, %s, %d of %d: %.*s\n", which, m.name, s.failed, s.failed+len(s.ok), most, measure.InCell(s.why))
 			}
 		}
 	}
 	return nil
-}
-
-// inCell makes text fit into one cell of a Markdown table.
-func inCell(text string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
 }
 
 func readyTime(b measured) (float64, bool) { return float64(b.at[eventReady]), true }
@@ -167,14 +163,5 @@ func spread(of []measured, value func(measured) (float64, bool)) (low, mid, high
 			values = append(values, v)
 		}
 	}
-	if len(values) == 0 {
-		return 0, 0, 0, false
-	}
-	slices.Sort(values)
-	n := len(values)
-	mid = values[n/2]
-	if n%2 == 0 {
-		mid = (values[n/2-1] + values[n/2]) / 2
-	}
-	return values[0], mid, values[n-1], true
+	return measure.Spread(values)
 }

@@ -1,0 +1,111 @@
+package measure
+
+import "testing"
+
+func TestOverheadLeavesTheGuestOut(t *testing.T) {
+	smaps := `55d000000000-55d000100000 r-xp 00000000 fe:00 12 /usr/bin/hull
+Size:               1024 kB
+Rss:                 900 kB
+Pss:                 800 kB
+7f0000000000-7f0020000000 rw-p 00000000 00:00 0
+Size:             524288 kB
+Rss:              100000 kB
+Pss:              100000 kB
+c000000000-c000400000 rw-p 00000000 00:00 0
+Size:               4096 kB
+Pss:                 200 kB
+`
+	got, err := overheadOf(smaps, 512<<20)
+	if err != nil || got != 1000<<10 {
+		t.Errorf("overhead %d, %v, want %d", got, err, 1000<<10)
+	}
+	if _, err := overheadOf("nothing", 1); err == nil {
+		t.Error("an empty account was accepted")
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for _, k := range []struct {
+		values         []float64
+		low, mid, high float64
+		ok             bool
+	}{
+		{[]float64{5, 1, 3, 2}, 1, 2.5, 5, true},
+		{[]float64{7, 9, 8}, 7, 8, 9, true},
+		{[]float64{4}, 4, 4, 4, true},
+		{nil, 0, 0, 0, false},
+	} {
+		low, mid, high, ok := Spread(k.values)
+		if low != k.low || mid != k.mid || high != k.high || ok != k.ok {
+			t.Errorf("%v: got %v, %v, %v, %v", k.values, low, mid, high, ok)
+		}
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	var hundred []float64
+	for i := range 100 {
+		hundred = append(hundred, float64(100-i))
+	}
+	for _, k := range []struct {
+		values  []float64
+		p, want float64
+	}{
+		{hundred, 50, 50},
+		{hundred, 99, 99},
+		{hundred, 100, 100},
+		{hundred, 0, 1},
+		{[]float64{3, 1, 2}, 99, 3},
+		{[]float64{3, 1, 2}, 50, 2},
+		{nil, 50, 0},
+	} {
+		if got := Percentile(k.values, k.p); got != k.want {
+			t.Errorf("%v%% of %d values: %v, want %v", k.p, len(k.values), got, k.want)
+		}
+	}
+}
+
+func TestWatcherSeesAWordCutInTwo(t *testing.T) {
+	w := NewWatcher("BENCH-READY")
+	for _, part := range []string{"noise BENCH", "-REA", "DY and more"} {
+		select {
+		case <-w.Seen():
+			t.Error("seen too early")
+		default:
+		}
+		if _, err := w.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-w.Seen():
+	default:
+		t.Error("not seen")
+	}
+}
+
+func TestThreadsSwitchesAreCounted(t *testing.T) {
+	got, err := threadOf("Name:\tCPU 0/KVM\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n")
+	if err != nil || got != (Thread{"CPU 0/KVM", 15}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "Name:\tx\nvoluntary_ctxt_switches:\t12\n", "voluntary_ctxt_switches:\tx\n"} {
+		if _, err := threadOf(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestSwitchedTellsVirtualCPUsFromOthers(t *testing.T) {
+	before := map[int]Thread{1: {"hull", 10}, 2: {"vcpu0", 100}, 4: {"gone", 7}}
+	after := map[int]Thread{1: {"hull", 11}, 2: {"vcpu0", 150}, 3: {"new", 4}, 5: {"CPU 1/KVM", 2}}
+	if all, others := Switched(before, after); all != 57 || others != 5 {
+		t.Errorf("all %d, others %d", all, others)
+	}
+}
+
+func TestInCell(t *testing.T) {
+	if got := InCell(" a | b\n\tc "); got != `a \| b c` {
+		t.Errorf("got %q", got)
+	}
+}
