@@ -86,7 +86,7 @@ func TestWatcherSeesAWordCutInTwo(t *testing.T) {
 
 func TestThreadsSwitchesAreCounted(t *testing.T) {
 	got, err := threadOf("Name:\tCPU 0/KVM\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n")
-	if err != nil || got != (Thread{"CPU 0/KVM", 15}) {
+	if err != nil || got != (Thread{Switches: 15}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "Name:\tx\nvoluntary_ctxt_switches:\t12\n", "voluntary_ctxt_switches:\tx\n"} {
@@ -97,10 +97,24 @@ func TestThreadsSwitchesAreCounted(t *testing.T) {
 }
 
 func TestSwitchedTellsVirtualCPUsFromOthers(t *testing.T) {
-	before := map[int]Thread{1: {"hull", 10}, 2: {"vcpu0", 100}, 4: {"gone", 7}}
-	after := map[int]Thread{1: {"hull", 11}, 2: {"vcpu0", 150}, 3: {"new", 4}, 5: {"CPU 1/KVM", 2}}
+	before := map[int]Thread{1: {10, false}, 2: {100, true}, 4: {7, false}}
+	after := map[int]Thread{1: {11, false}, 2: {150, false}, 3: {4, false}, 5: {2, true}}
 	if all, others := Switched(before, after); all != 57 || others != 5 {
 		t.Errorf("all %d, others %d", all, others)
+	}
+}
+
+func TestAThreadInAGuestIsKnownByItsCall(t *testing.T) {
+	for call, want := range map[string]bool{
+		"16 0x1f 0xae80 0x0 0x0 0x0 0x0 0x7ffc 0x7f1c\n": true,
+		"16 0x1f 0xae41 0x0 0x0 0x0 0x0 0x7ffc 0x7f1c\n": false,
+		"202 0x1 0xae80 0x0\n":                           false,
+		"running\n":                                      false,
+		"":                                               false,
+	} {
+		if got := inGuest(call); got != want {
+			t.Errorf("%q: %v", call, got)
+		}
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 
 // Thread is what the kernel counted of one thread.
 type Thread struct {
-	Name     string // comm
 	Switches uint64 // voluntary and involuntary context switches since its start
+	VCPU     bool   // it ran a virtual CPU at that moment, or waited in one
 }
 
 // Threads are the threads of a process, by their ids.
@@ -36,9 +36,14 @@ func Threads(pid int) (map[int]Thread, error) {
 		if err != nil {
 			return nil, err
 		}
-		if out[id], err = threadOf(string(text)); err != nil {
+		t, err := threadOf(string(text))
+		if err != nil {
 			return nil, fmt.Errorf("thread %d: %w", id, err)
 		}
+		// A thread that is running has no more to say than that.
+		call, _ := os.ReadFile(filepath.Join(dir, e.Name(), "syscall"))
+		t.VCPU = inGuest(string(call))
+		out[id] = t
 	}
 	return out, nil
 }
@@ -50,8 +55,6 @@ func threadOf(status string) (Thread, error) {
 		name, rest, _ := strings.Cut(line, ":")
 		rest = strings.TrimSpace(rest)
 		switch name {
-		case "Name":
-			t.Name = rest
 		case "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches":
 			n, err := strconv.ParseUint(rest, 10, 64)
 			if err != nil {
@@ -67,21 +70,21 @@ func threadOf(status string) (Thread, error) {
 	return t, nil
 }
 
+// inGuest reads what a thread called: "16 0x1f 0xae80 ..." is ioctl with KVM_RUN.
+func inGuest(call string) bool {
+	fields := strings.Fields(call)
+	return len(fields) > 2 && fields[0] == "16" && fields[2] == "0xae80"
+}
+
 // Switched is how often threads were switched to between two looks: all of them,
 // and those beside the virtual CPUs.
 func Switched(before, after map[int]Thread) (all, others uint64) {
 	for id, t := range after {
 		n := t.Switches - before[id].Switches // a new thread had none
 		all += n
-		if !t.virtualCPU() {
+		if !t.VCPU && !before[id].VCPU {
 			others += n
 		}
 	}
 	return all, others
-}
-
-// virtualCPU tells by the name that the monitor gave the thread: vcpu0, or
-// CPU 0/KVM.
-func (t Thread) virtualCPU() bool {
-	return strings.HasPrefix(t.Name, "vcpu") || strings.HasPrefix(t.Name, "CPU ")
 }
