@@ -55,6 +55,10 @@ kvm-test: build setup ## Tests that boot guests, on this host's KVM or in the la
 bench-boot: build setup ## Boot times and memory beside QEMU and gokvm (docs/benchmarks.md)
 	@scripts/bench-boot.sh $(BENCHFLAGS)
 
+.PHONY: bench-devices
+bench-devices: build setup ## Disks, networks, vsock, idle load beside QEMU (docs/benchmarks.md)
+	@scripts/bench-devices.sh $(BENCHFLAGS)
+
 .PHONY: soak
 soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/lab.md)
 	@scripts/soak.sh $(ROUNDS)
