@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -83,6 +84,10 @@ func run(ctx context.Context, o options) error {
 	}
 	if o.dir == "" {
 		return errors.New("-dir is needed (make bench-devices gives it)")
+	}
+	var err error
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return err
 	}
 	var wanted []figures.Figure
 	for _, f := range figures.All {
