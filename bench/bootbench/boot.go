@@ -49,6 +49,7 @@ func boot(o options, tr *tracer, m monitor, r row) (measured, error) {
 	ready := measure.NewWatcher(booted)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout = ready
+	cmd.Env = append(os.Environ(), m.env...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	// gokvm never ends where its standard input is no terminal and closed.

@@ -43,7 +43,7 @@ type options struct {
 	bzImage, vmlinux, initrd string
 	hull, qemu, gokvm        string
 	rounds                   int
-	only                     string
+	only, mon                string
 	timeout                  time.Duration
 	verbose                  bool
 }
@@ -58,7 +58,8 @@ func main() {
 	flag.StringVar(&o.gokvm, "gokvm", "bin/gokvm", "gokvm")
 	flag.IntVar(&o.rounds, "rounds", 5, "boots of each row under each monitor")
 	flag.StringVar(&o.only, "only", "", "run only rows whose name holds this")
-	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "after which a boot has failed")
+	flag.StringVar(&o.mon, "monitors", "", "run only monitors whose name holds this")
+	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "after which a boot has failed")
 	flag.BoolVar(&o.verbose, "v", false, "report each boot on standard error")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -71,6 +72,11 @@ func run(o options) error {
 	if o.bzImage == "" || o.vmlinux == "" || o.initrd == "" {
 		return errors.New("-bzimage, -vmlinux and -initrd are needed (make bench-boot gives them)")
 	}
+	staged, err := stage(&o)
+	if err != nil {
+		return err
+	}
+	defer staged.remove()
 	tr, err := newTracer()
 	if err != nil {
 		return err
