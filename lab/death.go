@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/agent"
 )
 
 // dyingTime is how long an emulator may take to end after its agent is gone.
@@ -68,11 +71,14 @@ func emulatorEnd(state any) string {
 // explain is what a caller is told whose command failed because of err: where
 // the host has died, how it did.
 func (k *keeper) explain(err error) string {
-	select {
-	case <-k.exited:
-	case <-k.client.Done():
-	default:
-		return err.Error()
+	// Commands are told of the connection's end before the client is done.
+	if !errors.Is(err, agent.ErrDisconnected) {
+		select {
+		case <-k.exited:
+		case <-k.client.Done():
+		default:
+			return err.Error()
+		}
 	}
 	return "the host has died: " + k.died().Why + lastWords(k.dir) + "\n" + whereKept(k.dir)
 }

@@ -37,8 +37,9 @@ func (l *Lab) downThrowaway(ctx context.Context, name string) error {
 	if err := l.end(ctx, name); err != nil {
 		return err
 	}
-	// Only now has its keeper said the last word.
-	if s, err := l.Status(name); err != nil || s.Died.IsZero() {
+	// Only now has its keeper said the last word. Without one the directory is
+	// being removed, or the keeper was killed.
+	if r, err := readRecord(filepath.Join(l.dirs.State, name)); err != nil || r.End == nil {
 		return l.removeDir(name)
 	}
 	unlock, err := l.lockAll(ctx)

@@ -238,6 +238,9 @@ func TestThrowawayHostsHaveNamesOfTheirOwn(t *testing.T) {
 	if err := errors.Join(l.Down(t.Context(), a.Name), l.Down(t.Context(), b.Name)); err != nil {
 		t.Error(err)
 	}
+	if remains := l.Remains(); len(remains) != 0 {
+		t.Errorf("remains of hosts that did not die: %+v", remains)
+	}
 }
 
 func TestForeignDirectoriesAreNoHosts(t *testing.T) {
