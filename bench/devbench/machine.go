@@ -25,7 +25,7 @@ type outcome struct {
 }
 
 // settleTime is what a machine has to come to rest.
-const settleTime = time.Second
+const settleTime = 5 * time.Second
 
 // runMachine boots one machine, has it do its job, looks at it at rest, and ends
 // the monitor. An error says that the machine did not get so far.

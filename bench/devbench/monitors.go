@@ -83,7 +83,7 @@ func qemuCommand(machineType, suffix string) func(machine) ([]string, error) {
 		args := []string{
 			m.qemu, "-name", "bench,debug-threads=on", "-M", machineType, "-accel", "kvm", "-cpu", "host",
 			"-smp", strconv.Itoa(m.vcpus), "-m", strconv.Itoa(m.memory),
-			"-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
+			"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
 			"-kernel", m.kernel, "-initrd", m.initrd, "-append", m.cmdline,
 			"-drive", "if=none,id=root,format=raw,cache=writeback,read-only=on,file=" + m.image,
 			"-device", "virtio-blk-" + suffix + ",drive=root,serial=root",

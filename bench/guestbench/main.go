@@ -25,7 +25,11 @@ func main() {
 		say(figures.Mark{Kind: figures.Dead, Text: err.Error()})
 	}
 	say(figures.Mark{Kind: figures.Idle})
-	select {} // the end of PID 1 would be a panic
+	// The end of PID 1 would be a panic, and so would be a goroutine that waits for
+	// nothing: to the runtime that is a deadlock.
+	for {
+		time.Sleep(24 * time.Hour)
+	}
 }
 
 func run() error {

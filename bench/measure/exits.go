@@ -20,12 +20,9 @@ func Exits(pid int) (uint64, error) {
 			return 0, fmt.Errorf("debugfs: mount: %w", err)
 		}
 	}
-	files, err := filepath.Glob(fmt.Sprintf("%s/kvm/%d-*/exits", debugfs, pid))
+	files, err := exitFiles(pid)
 	if err != nil {
 		return 0, err
-	}
-	if len(files) == 0 {
-		return 0, fmt.Errorf("process %d: KVM counts nothing for it", pid)
 	}
 	var sum uint64
 	for _, f := range files {
@@ -40,4 +37,28 @@ func Exits(pid int) (uint64, error) {
 		sum += n
 	}
 	return sum, nil
+}
+
+// exitFiles are the counters of a process's machines. KVM names them by the
+// thread that made the machine, which may have ended since: then a host with one
+// machine still has only one counter.
+func exitFiles(pid int) ([]string, error) {
+	all, err := filepath.Glob(debugfs + "/kvm/*-*/exits")
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, f := range all {
+		thread, _, _ := strings.Cut(filepath.Base(filepath.Dir(f)), "-")
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%s", pid, thread)); err == nil {
+			own = append(own, f)
+		}
+	}
+	switch {
+	case len(own) > 0:
+		return own, nil
+	case len(all) == 1:
+		return all, nil
+	}
+	return nil, fmt.Errorf("process %d: KVM counts nothing for it, and has %d machines", pid, len(all))
 }
