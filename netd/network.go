@@ -10,6 +10,7 @@ import (
 
 	"github.com/containers/gvisor-tap-vsock/pkg/types"
 	"github.com/containers/gvisor-tap-vsock/pkg/virtualnetwork"
+	"github.com/sirupsen/logrus"
 )
 
 // Addresses of the network.
@@ -99,9 +100,21 @@ func (n *Network) Serve(ctx context.Context, socket *os.File) error {
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	err = n.inner.AcceptBess(ctx, conn)
+	err = n.inner.AcceptBess(ctx, endQuietly{conn})
 	if errors.Is(err, io.EOF) || ctx.Err() != nil {
 		return nil
 	}
 	return err
+}
+
+// endQuietly is a socket whose end is no error to be logged: the library logs
+// each, and this is how a network ends.
+type endQuietly struct{ net.Conn }
+
+func (c endQuietly) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, io.EOF) {
+		logrus.SetLevel(logrus.PanicLevel)
+	}
+	return n, err
 }
