@@ -37,7 +37,7 @@ func (m *machine) fio(args ...string) {
 }
 
 func fioVerifies(m *machine) {
-	m.fio("--name=root", "--directory=/data", "--size=12M", "--rw=randrw", "--bsrange=4k-64k", "--iodepth=16",
+	m.fio("--name=verified", "--directory=/data", "--size=12M", "--rw=randrw", "--bsrange=4k-64k", "--iodepth=16",
 		"--numjobs=2", "--verify=crc32c", "--verify_fatal=1", "--do_verify=1")
 }
 
