@@ -34,9 +34,12 @@ func (s *Set) addNet(ctx context.Context, machine string, c *configs.Net) error 
 		Backend:    backend,
 		LimitRX:    limiter(c.ReceivePerSecond),
 		LimitTX:    limiter(c.TransmitPerSecond),
-		VHost:      mode,
-		VHostNet:   kernels,
-		Log:        s.options.Log,
+		// A user-mode network has one guest, and keeps what it has learnt of each
+		// address: it is to hear of that guest's alone.
+		AntiSpoof: c.Type == configs.NetUser,
+		VHost:     mode,
+		VHostNet:  kernels,
+		Log:       s.options.Log,
 	})
 	if err != nil {
 		return err // it has closed what it was given

@@ -278,16 +278,19 @@ func TestTheEndsOfAShutdown(t *testing.T) {
 // end.
 func TestAnEndIsCleanThoughSomethingWasNotRead(t *testing.T) {
 	w, c := connected(t, Config{})
-	h := packet(opCreditUpdate)
-	h.bufAlloc = 0
-	w.send(h, nil)
+	// All that the guest sends has no room for more in it.
+	full := func(h header) header {
+		h.bufAlloc = 0
+		return h
+	}
+	w.send(full(packet(opCreditUpdate)), nil)
 	if _, err := c.Write([]byte("unread")); err != nil {
 		t.Fatal(err)
 	}
-	w.wants(opCreditRequest)
-	w.send(packet(opRW), []byte("last words"))
-	w.send(shutdown(shutBoth), nil)
-	w.wants(opRst)
+	w.wantsLast(opCreditRequest)
+	w.send(full(packet(opRW)), []byte("last words"))
+	w.send(full(shutdown(shutBoth)), nil)
+	w.wantsLast(opRst)
 	if got, err := io.ReadAll(c); err != nil || string(got) != "last words" {
 		t.Errorf("the host reads %q, %v, want a clean end", got, err)
 	}

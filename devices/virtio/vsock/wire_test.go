@@ -129,6 +129,25 @@ func (w *wire) wants(ops ...uint16) (headers []header) {
 	return headers
 }
 
+// wantsLast waits for a packet of this operation. How often credit was asked for
+// or given before it depends on how fast the host reads.
+func (w *wire) wantsLast(op uint16) {
+	w.t.Helper()
+	devicestest.Eventually(w.t, "a packet", func() bool {
+		headers, _ := w.got()
+		for _, h := range headers {
+			if h.op == op {
+				return true
+			}
+			if h.op != opCreditRequest && h.op != opCreditUpdate {
+				w.t.Fatalf("operation %d came, want %d", h.op, op)
+			}
+		}
+		return false
+	})
+	w.settle()
+}
+
 // wantsCount waits for n packets.
 func (w *wire) wantsCount(n int) (headers []header) {
 	w.t.Helper()
