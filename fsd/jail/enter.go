@@ -7,7 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/internal/fswire"
+	"github.com/hullvm/hull/internal/jail"
 )
+
+// maxFiles is the most descriptors that the process may have: Linux's own limit
+// where nobody changed it (fs.nr_open).
+const maxFiles = 1 << 20
+
+// kept are the capabilities that root keeps: to give files to the guest's users
+// (CHOWN), pass by permissions that the guest has checked (DAC_OVERRIDE), change
+// files that belong to others (FOWNER), keep set-id bits (FSETID), and make files
+// as one of the guest's users (SETUID, SETGID).
+const kept = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER |
+	1<<unix.CAP_FSETID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
 
 // Options say what to be held in, and how.
 type Options struct {
@@ -49,7 +61,7 @@ func Enter(o Options) (*Jail, error) {
 
 func (j *Jail) enter(o Options) error {
 	unix.Umask(0) // the guest's kernel has applied its own
-	if err := limits(); err != nil {
+	if err := errors.Join(jail.LimitFiles(maxFiles), jail.NoCoreDump()); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
 	proc, err := unix.Open("/proc/self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -63,18 +75,15 @@ func (j *Jail) enter(o Options) error {
 	} else {
 		j.note(0, "mount namespace", errors.New("the process is in its parent's"))
 	}
-	if inUserNamespace() {
+	if jail.InUserNamespace() {
 		j.Confinement |= fswire.UserNamespace
 	}
-	if err := dropCapabilities(); err != nil {
+	if err := jail.DropCapabilities(kept); err != nil {
 		return fmt.Errorf("capabilities: %w", err)
 	}
 	j.Confinement |= fswire.FewCapabilities
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("prctl PR_SET_DUMPABLE: %w", err)
-	}
-	if err := allThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err != nil {
-		return fmt.Errorf("prctl PR_SET_NO_NEW_PRIVS: %w", err)
+	if err := jail.NoNewPrivileges(); err != nil {
+		return err
 	}
 	j.Confinement |= fswire.NoNewPrivs
 	j.note(fswire.Landlock, "landlock", restrict(j.Root, o.ReadOnly))

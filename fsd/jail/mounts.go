@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/internal/jail"
 )
 
 // ErrNoNamespaces says that a process cannot have namespaces of its own.
@@ -37,9 +38,8 @@ func Unshare(root int, args []string) error {
 
 // pivot makes the directory the root, and the only thing there is.
 func (j *Jail) pivot(o Options) error {
-	// Nothing that is done here is to be seen outside.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
+	if err := jail.PrivateMounts(); err != nil {
+		return err
 	}
 	tree, err := cloneTree(o)
 	if err != nil {
@@ -50,7 +50,7 @@ func (j *Jail) pivot(o Options) error {
 	if err != nil {
 		return fmt.Errorf("clone /proc/self/fd: %w", err)
 	}
-	if err := enterTree(tree); err != nil {
+	if err := jail.EnterTree(tree); err != nil {
 		unix.Close(proc)
 		return err
 	}
@@ -109,43 +109,4 @@ func sameDirectory(root int) error {
 		return errors.New("the working directory is another")
 	}
 	return nil
-}
-
-// enterTree makes a mount the root of the namespace. The process's threads have
-// root and working directory in common.
-func enterTree(tree int) error {
-	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("mount the directory: %w", err)
-	}
-	if err := unix.Fchdir(tree); err != nil {
-		return fmt.Errorf("enter the directory: %w", err)
-	}
-	err := unix.PivotRoot(".", ".")
-	if errors.Is(err, unix.EINVAL) {
-		// The root is the kernel's first one, which stays where it is. The
-		// directory lies over it: what is under it has no name any more.
-		if err := unix.Chroot("."); err != nil {
-			return fmt.Errorf("chroot: %w", err)
-		}
-		return unix.Chdir("/")
-	}
-	if err != nil {
-		return fmt.Errorf("pivot_root: %w", err)
-	}
-	// The old root lies over the new one.
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmount the old root: %w", err)
-	}
-	return unix.Chdir("/")
-}
-
-// initialUsers is what uid_map says where every user is who they are.
-const initialUsers = "0 0 4294967295"
-
-// usersAtStart is read before /proc is out of reach.
-var usersAtStart, _ = os.ReadFile("/proc/self/uid_map")
-
-// inUserNamespace reports whether users are not those of the host.
-func inUserNamespace() bool {
-	return strings.Join(strings.Fields(string(usersAtStart)), " ") != initialUsers
 }

@@ -1,7 +1,6 @@
 package spawn
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/internal/namespaces"
 )
 
 // Config says what to serve and how. Its flags mean what those of hull-fsd do.
@@ -64,12 +65,8 @@ func start(c Config) (*Server, error) {
 	}
 	conn, theirs := os.NewFile(uintptr(fds[0]), "file server"), os.NewFile(uintptr(fds[1]), "device")
 	defer theirs.Close()
-	cmd := c.command(theirs, namespaces())
-	err = cmd.Start()
-	if mayNotHave(err) {
-		cmd = c.command(theirs, nil)
-		err = cmd.Start()
-	}
+	// The server makes the other namespaces itself.
+	cmd, err := namespaces.Start(0, func(attr *syscall.SysProcAttr) *exec.Cmd { return c.command(theirs, attr) })
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("start: %w", err)
@@ -86,17 +83,6 @@ func enlarge(fd int) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, socketBuffer)
 	}
-}
-
-// mayNotHave reports whether an error says that namespaces are not allowed, or
-// not there.
-func mayNotHave(err error) bool {
-	for _, e := range []unix.Errno{unix.EPERM, unix.EINVAL, unix.ENOSPC, unix.EUSERS, unix.ENOSYS, unix.EACCES} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 func (c Config) command(socket *os.File, attr *syscall.SysProcAttr) *exec.Cmd {
@@ -123,19 +109,4 @@ func (c Config) command(socket *os.File, attr *syscall.SysProcAttr) *exec.Cmd {
 	cmd.ExtraFiles = []*os.File{socket, c.Dir}
 	cmd.SysProcAttr = attr
 	return cmd
-}
-
-// namespaces are those that a process is born in; the server makes the others
-// itself. An ordinary user gets the right to that with a namespace of users in
-// which there is but that user.
-func namespaces() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
-	if uid := os.Geteuid(); uid != 0 {
-		attr.Cloneflags |= unix.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
-		// To make the directory its root, and to give that right back.
-		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
-	}
-	return attr
 }

@@ -7,27 +7,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kept are the capabilities that root keeps: to give files to the guest's users
-// (CHOWN), pass by permissions that the guest has checked (DAC_OVERRIDE), change
-// files that belong to others (FOWNER), keep set-id bits (FSETID), and make files
-// as one of the guest's users (SETUID, SETGID).
-const kept = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER |
-	1<<unix.CAP_FSETID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
-
-// dropCapabilities drops all others, in all threads and for good, and the groups
-// that the process got from whoever started it.
-func dropCapabilities() error {
+// DropCapabilities drops all capabilities but those whose bits are set in keep,
+// which root alone keeps, and the groups that the process got from whoever started
+// it. Those to keep are of the first 32.
+func DropCapabilities(keep uint32) error {
 	var have [2]unix.CapUserData
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	if err := unix.Capget(&header, &have[0]); err != nil {
 		return err
 	}
 	root := unix.Geteuid() == 0
+	if !root {
+		keep = 0
+	}
 	if err := syscall.Setgroups(nil); err != nil && root && err != unix.EPERM {
 		return fmt.Errorf("setgroups: %w", err)
 	}
 	if have[0].Effective&(1<<unix.CAP_SETPCAP) != 0 {
-		if err := dropBounding(root); err != nil {
+		if err := dropBounding(keep); err != nil {
 			return err
 		}
 	}
@@ -35,17 +32,15 @@ func dropCapabilities() error {
 		return fmt.Errorf("ambient: %w", err)
 	}
 	var want [2]unix.CapUserData
-	if root {
-		want[0].Permitted = have[0].Permitted & kept
-		want[0].Effective = want[0].Permitted
-	}
+	want[0].Permitted = have[0].Permitted & keep
+	want[0].Effective = want[0].Permitted
 	return setCapabilities(&header, &want)
 }
 
 // dropBounding takes from what a program that is run could ever have.
-func dropBounding(root bool) error {
+func dropBounding(keep uint32) error {
 	for c := range uintptr(64) {
-		if root && c < 32 && kept&(1<<c) != 0 {
+		if c < 32 && keep&(1<<c) != 0 {
 			continue
 		}
 		switch err := allThreads(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0); err {

@@ -1,0 +1,55 @@
+package jail
+
+import (
+	"errors"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"golang.org/x/sys/unix"
+)
+
+// runtimeCalls are the system calls of Go's runtime, and those that read and write
+// sockets and pipes.
+var runtimeCalls = []string{
+	"read", "write", "close", "fcntl",
+	"mmap", "munmap", "madvise", "mprotect", "brk", "mincore",
+	"futex", "sched_yield", "sched_getaffinity", "nanosleep", "clock_gettime", "clock_nanosleep", "gettimeofday",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "tgkill", "getpid", "gettid", "restart_syscall",
+	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "pipe2",
+	"getrandom", "exit", "exit_group",
+}
+
+// Calls are the system calls that a process may make besides those of Go's
+// runtime, which starts threads and no processes.
+type Calls struct {
+	Names []string
+
+	// If are calls that depend on their arguments: one whose conditions all hold
+	// is allowed, and a name may be there more than once.
+	If []seccomp.NameWithConditions
+
+	// Otherwise is what becomes of any other call.
+	Otherwise seccomp.Action
+}
+
+// Filter allows these system calls and no others.
+func Filter(c Calls) error {
+	if !seccomp.Supported() {
+		return errors.New("the kernel has none")
+	}
+	return seccomp.LoadFilter(seccomp.Filter{
+		Flag: seccomp.FilterFlagTSync,
+		Policy: seccomp.Policy{
+			DefaultAction: c.Otherwise,
+			Syscalls: []seccomp.SyscallGroup{{
+				Action: seccomp.ActionAllow,
+				Names:  append(append([]string(nil), runtimeCalls...), c.Names...),
+				NamesWithCondtions: append([]seccomp.NameWithConditions{
+					// A thread, and no process.
+					{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD}}},
+					// The runtime names its memory.
+					{Name: "prctl", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal, Value: unix.PR_SET_VMA}}},
+				}, c.If...),
+			}},
+		},
+	})
+}
