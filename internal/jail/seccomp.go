@@ -11,7 +11,7 @@ import (
 // sockets and pipes.
 var runtimeCalls = []string{
 	"read", "write", "close", "fcntl",
-	"mmap", "munmap", "madvise", "mprotect", "brk", "mincore",
+	"munmap", "madvise", "brk", "mincore",
 	"futex", "sched_yield", "sched_getaffinity", "nanosleep", "clock_gettime", "clock_nanosleep", "gettimeofday",
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "tgkill", "getpid", "gettid", "restart_syscall",
 	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "pipe2",
@@ -48,6 +48,9 @@ func Filter(c Calls) error {
 					{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD}}},
 					// The runtime names its memory.
 					{Name: "prctl", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal, Value: unix.PR_SET_VMA}}},
+					// Memory, and no code.
+					{Name: "mmap", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}}},
+					{Name: "mprotect", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}}},
 				}, c.If...),
 			}},
 		},

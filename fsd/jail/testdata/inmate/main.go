@@ -71,9 +71,13 @@ func try(o jail.Options, j *jail.Jail, before int, secret string) {
 			}
 			return open(j.Root, "null", unix.O_RDWR)
 		},
-		"make a device":       func() error { return unix.Mknodat(j.Root, "zero", unix.S_IFCHR|0o666, 1<<8|5) },
-		"make a socket":       func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)) },
-		"make a unix socket":  func() error { return fd(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)) },
+		"make a device":      func() error { return unix.Mknodat(j.Root, "zero", unix.S_IFCHR|0o666, 1<<8|5) },
+		"make a socket":      func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)) },
+		"make a unix socket": func() error { return fd(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)) },
+		"make memory code": func() error {
+			_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANON)
+			return err
+		},
 		"run a program":       func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
 		"fork":                func() error { return fork() },
 		"mount":               func() error { return unix.Mount("none", "/", "tmpfs", 0, "") },
