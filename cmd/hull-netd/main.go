@@ -1,22 +1,28 @@
-// Command hull-netd is a user-mode network for one guest (package netd). It is
-// started by package netd/spawn, with the network device's socket, a pipe to say
-// on that it is ready, and listeners for published ports.
+// Command hull-netd is a user-mode network for one guest (package netd), in a
+// jail that has the host's network alone (package netd/jail).
+//
+// It is started by package netd/spawn, and its arguments are between the two.
+// Descriptor 3 is the network device's socket, 4 a pipe on which it says one line
+// when it serves, or does not; sockets for published ports follow. Exit codes are
+// 0 when the device closed the socket, or for SIGTERM; 1 for an error; 2 for
+// arguments that make no sense.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"net/netip"
+	"io"
 	"os"
 	"os/signal"
-	"strconv"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/netd"
+	"github.com/hullvm/hull/netd/jail"
 )
 
 // Descriptors that the parent hands over.
@@ -25,98 +31,73 @@ const (
 	readyFD  = 4
 )
 
+// Memory in bytes: what the process asks the garbage collector to keep to, and at
+// what the kernel gives it no more, which ends it. The first leaves room for what
+// a guest can have at most (package netd); the second is for what was overlooked.
+const (
+	softMemory = 512 << 20
+	hardMemory = 2 << 30
+)
+
 func main() {
-	config, err := parse(os.Args[1:])
+	o, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	code := 2
 	if err == nil {
-		err = run(config, os.NewFile(socketFD, "network device"), os.NewFile(readyFD, "ready"))
+		code = 1
+		err = run(o)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "hull-netd: %v\n", err)
-		os.Exit(1)
+		os.Exit(code)
 	}
 }
 
 // run serves the network until the guest's end of the socket is closed.
-func run(config netd.Config, socket, ready *os.File) error {
+func run(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP) // a terminal's are the parent's
-	netd.QuietLog(os.Stderr)
-	network, err := netd.New(config)
-	if err == nil {
-		err = confine()
-	}
+	debug.SetMemoryLimit(softMemory)
+	socket, ready := os.NewFile(socketFD, "network device"), os.NewFile(readyFD, "ready")
+	network, confinement, err := prepare(o)
 	if err != nil {
-		fmt.Fprintf(ready, "%v\n", err)
+		say(ready, "failed", err.Error())
 		return err
 	}
-	fmt.Fprintln(ready)
-	ready.Close()
+	say(ready, "ready", confinement)
 	return network.Serve(ctx, socket)
 }
 
-// confine gives up what the process does not need any more: it opens no files
-// but the resolver's, and gains no right by executing anything.
-func confine() error {
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("no_new_privs: %w", err)
+// prepare makes the network, and confines the process.
+func prepare(o options) (*netd.Network, string, error) {
+	for _, fd := range o.descriptors() {
+		// They are no program's but this one's.
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return nil, "", fmt.Errorf("descriptor %d: %w", fd, err)
+		}
 	}
-	return nil
+	config, err := o.config()
+	if err != nil {
+		return nil, "", err
+	}
+	network, err := netd.New(config)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := jail.Enter(jail.Options{
+		Namespaced: o.namespaced, Resolver: netd.ResolvConf, Files: netd.Descriptors, Memory: hardMemory,
+	})
+	if err != nil && !(o.unconfined && errors.Is(err, jail.ErrWeak)) {
+		return nil, "", err
+	}
+	return network, c.String(), nil
 }
 
-func parse(args []string) (netd.Config, error) {
-	c := netd.Config{UDP: make(map[string]uint16)}
-	f := flag.NewFlagSet("hull-netd", flag.ContinueOnError)
-	f.IntVar(&c.MTU, "mtu", 0, "largest packet in `bytes`; 0 for 1500")
-	f.StringVar(&c.GuestMAC, "mac", "", "the guest's `MAC` address")
-	f.BoolVar(&c.HostLoopback, "host-loopback", false, "let the guest reach the host's loopback")
-	f.Func("tcp", "`FD=PORT`: connections of a listener go to a port of the guest", func(s string) error {
-		fd, port, err := pair(s)
-		if err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(fd)
-		if err != nil || n <= readyFD {
-			return fmt.Errorf("descriptor %q", fd)
-		}
-		file := os.NewFile(uintptr(n), "listener")
-		l, err := net.FileListener(file)
-		file.Close()
-		if err != nil {
-			return fmt.Errorf("descriptor %d: %w", n, err)
-		}
-		c.TCP = append(c.TCP, netd.Published{Listener: l, Guest: port})
-		return nil
-	})
-	f.Func("udp", "`ADDRESS:PORT=PORT`: datagrams go to a port of the guest", func(s string) error {
-		host, port, err := pair(s)
-		if err != nil {
-			return err
-		}
-		at, err := netip.ParseAddrPort(host)
-		if err != nil {
-			return err
-		}
-		c.UDP[at.String()] = port
-		return nil
-	})
-	if err := f.Parse(args); err != nil {
-		return c, err
-	}
-	if f.NArg() > 0 {
-		return c, fmt.Errorf("argument %q: there are none", f.Arg(0))
-	}
-	if _, err := net.ParseMAC(c.GuestMAC); err != nil {
-		return c, fmt.Errorf("the guest's MAC address: %w", err)
-	}
-	return c, nil
-}
-
-func pair(s string) (left string, port uint16, err error) {
-	left, right, ok := strings.Cut(s, "=")
-	n, err := strconv.ParseUint(right, 10, 16)
-	if !ok || err != nil || n == 0 {
-		return "", 0, fmt.Errorf("%q: want a port behind an =", s)
-	}
-	return left, uint16(n), nil
+// say writes the one line that the parent reads.
+func say(ready io.WriteCloser, outcome, text string) {
+	fmt.Fprintf(ready, "%s: %s\n", outcome, strings.ReplaceAll(text, "\n", "; "))
+	ready.Close()
 }

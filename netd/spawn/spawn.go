@@ -1,5 +1,5 @@
 // Package spawn starts hull-netd, a user-mode network, with a socket for the
-// guest's network device.
+// guest's network device and as much confinement as there is to have.
 package spawn
 
 import (
@@ -8,15 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/internal/namespaces"
 )
 
 // Port is a port of the host that leads to one of the guest.
@@ -36,12 +38,13 @@ type Config struct {
 	MTU      int    // bytes; 0 for the network's choice
 	GuestMAC string
 
-	// HostLoopback lets the guest reach the host's loopback (package netd).
+	// HostLoopback lets the guest reach what listens on the host (package netd).
 	HostLoopback bool
 
-	// Publish are ports to open. Port 0 of the host stands for any that is free,
-	// with TCP.
+	// Publish are ports to open. Port 0 of the host stands for any that is free.
 	Publish []Port
+
+	Unconfined bool // serve although there is not enough to confine the process
 
 	Stderr io.Writer // nil for nowhere
 }
@@ -57,6 +60,9 @@ type Server struct {
 
 	// Published are the ports of Config.Publish as they were opened.
 	Published []Port
+
+	// Confinement says what holds the process, and what of that is missing.
+	Confinement string
 }
 
 // startTime is how long the process may take to say that it is ready.
@@ -67,10 +73,11 @@ const startTime = 30 * time.Second
 const bufferSize = 4 << 20
 
 // firstFD is the descriptor that the first of exec.Cmd's ExtraFiles becomes: the
-// socket, then the pipe to say ready on, then listeners.
+// socket, then the pipe to say ready on, then what is published.
 const firstFD = 3
 
-// Start starts a network and returns when it is ready.
+// Start starts a network and returns when it is ready. Where ctx ends before that,
+// or there is any other error, nothing is left of it.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	s, err := start(ctx, c)
 	if err != nil {
@@ -90,49 +97,64 @@ func start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			ours.Close()
+		}
+	}()
 	theirs = append(theirs, socket)
 	ready, readyW, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(err, ours.Close())
+		return nil, err
 	}
 	defer ready.Close()
 	theirs = append(theirs, readyW)
 	s := &Server{Socket: ours}
-	args := []string{"-mac", c.GuestMAC, "-mtu", strconv.Itoa(c.MTU)}
-	if c.HostLoopback {
-		args = append(args, "-host-loopback")
-	}
+	args := c.arguments()
 	for _, p := range c.Publish {
-		if p.Protocol == "udp" {
-			args = append(args, "-udp", fmt.Sprintf("%v=%d", p.Host, p.Guest))
-			s.Published = append(s.Published, p)
-			continue
-		}
-		f, at, err := listen(p.Host)
+		f, at, err := open(p)
 		if err != nil {
-			return nil, errors.Join(err, ours.Close())
+			return nil, fmt.Errorf("publish %v: %w", p.Host, err)
 		}
-		args = append(args, "-tcp", fmt.Sprintf("%d=%d", firstFD+len(theirs), p.Guest))
+		args = append(args, "-"+p.Protocol, fmt.Sprintf("%d=%d", firstFD+len(theirs), p.Guest))
 		theirs = append(theirs, f)
 		p.Host = at
 		s.Published = append(s.Published, p)
 	}
-	cmd := exec.Command(c.Program, args...)
-	cmd.Env = []string{} // nothing of the caller's
-	cmd.Dir = "/"
-	cmd.Stderr = c.Stderr
-	cmd.ExtraFiles = theirs
-	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start: %w", err), ours.Close())
+	const own = unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	s.Process, err = namespaces.Start(own, func(attr *syscall.SysProcAttr) *exec.Cmd {
+		cmd := exec.Command(c.Program, args...)
+		if attr != nil {
+			cmd.Args = append(cmd.Args, "-namespaced")
+		}
+		cmd.Env = []string{} // nothing of the caller's
+		cmd.Dir = "/"
+		cmd.Stderr = c.Stderr
+		cmd.ExtraFiles = theirs
+		cmd.SysProcAttr = attr
+		return cmd
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", err)
 	}
 	readyW.Close()
-	if err := awaitReady(ctx, ready); err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		return nil, errors.Join(err, ours.Close())
+	if s.Confinement, err = awaitReady(ctx, ready); err != nil {
+		_ = s.Process.Process.Kill()
+		_ = s.Process.Wait()
+		return nil, err
 	}
-	s.Process = cmd
 	return s, nil
+}
+
+func (c Config) arguments() []string {
+	args := []string{"-mac", c.GuestMAC, "-mtu", strconv.Itoa(c.MTU)}
+	if c.HostLoopback {
+		args = append(args, "-host-loopback")
+	}
+	if c.Unconfined {
+		args = append(args, "-unconfined")
+	}
+	return args
 }
 
 // frameSockets are two ends that keep messages apart.
@@ -149,41 +171,32 @@ func frameSockets() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "user-mode network"), os.NewFile(uintptr(fds[1]), "network device"), nil
 }
 
-func listen(at netip.AddrPort) (*os.File, netip.AddrPort, error) {
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
-	if err != nil {
-		return nil, at, fmt.Errorf("publish %v: %w", at, cause(err))
-	}
-	defer l.Close()
-	f, err := l.File()
-	if err != nil {
-		return nil, at, fmt.Errorf("publish %v: %w", at, err)
-	}
-	return f, l.Addr().(*net.TCPAddr).AddrPort(), nil
-}
+// Words of the line that the process writes when it serves, or does not.
+const (
+	isReady = "ready: "
+	failed  = "failed: "
+)
 
-// cause is an error of package net without the address, which the message has.
-func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
-}
+// maxLine is the longest such line, in bytes.
+const maxLine = 4096
 
-// awaitReady reads the process's one line: empty, or what went wrong.
-func awaitReady(ctx context.Context, ready *os.File) error {
+// awaitReady reads the process's one line, and returns what holds it.
+func awaitReady(ctx context.Context, ready *os.File) (confinement string, err error) {
 	_ = ready.SetReadDeadline(time.Now().Add(startTime))
 	stop := context.AfterFunc(ctx, func() { _ = ready.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	line, err := bufio.NewReader(io.LimitReader(ready, 4096)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(ready, maxLine)).ReadString('\n')
+	line = strings.TrimSuffix(line, "\n")
+	text, ok := strings.CutPrefix(line, isReady)
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return "", context.Cause(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "", fmt.Errorf("it is not ready after %v", startTime)
 	case err != nil:
-		return fmt.Errorf("it ended before it was ready: %w", err)
-	case line != "\n":
-		return errors.New(strings.TrimSuffix(line, "\n"))
+		return "", errors.New("it ended before it was ready")
+	case !ok:
+		return "", errors.New(strings.TrimPrefix(line, failed))
 	}
-	return nil
+	return text, nil
 }

@@ -1,0 +1,183 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// inmate is the program that tries to get out. It is built without cgo, as
+// hull-netd is: with it, Go makes no system call in all threads.
+var inmate string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "jail")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	inmate = filepath.Join(dir, "inmate")
+	cmd := exec.Command("go", "build", "-o", inmate, "./testdata/inmate")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// Outcomes of attempts.
+const (
+	allowed = "allowed"
+	refused = "refused"
+	killed  = "killed"
+)
+
+var attempts = map[string]string{
+	"open resolv.conf":            allowed,
+	"open resolv.conf to write":   refused,
+	"open a file outside":         refused,
+	"open a file by a descriptor": refused,
+	"open /proc":                  refused,
+	"open a device":               refused,
+	"make a file":                 refused,
+	"connect":                     allowed,
+	"listen":                      killed,
+	"bind":                        killed,
+	"make a unix socket":          killed,
+	"make a raw socket":           killed,
+	"make a packet socket":        killed,
+	"make a netlink one":          killed,
+	"make a ping socket":          killed,
+	"run a program":               killed,
+	"fork":                        killed,
+	"mount":                       killed,
+	"unshare":                     killed,
+	"trace":                       killed,
+	"signal":                      killed,
+	"chroot":                      killed,
+	"change directory":            killed,
+	"set the clock":               killed,
+	"become root":                 killed,
+	"load a filter":               killed,
+	"use io_uring":                killed,
+	"use bpf":                     killed,
+	"make memory code":            killed,
+	"turn memory into code":       killed,
+	"have more memory":            refused,
+	"have more descriptors":       refused,
+}
+
+// mode is a way to be started.
+type mode struct {
+	name string
+	attr syscall.SysProcAttr
+	args []string
+	has  []string
+}
+
+func modes() []mode {
+	const own = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	always := []string{"no capabilities", "no_new_privs", "seccomp"}
+	with := func(more ...string) []string { return append(more, always...) }
+	uid, gid := os.Getuid(), os.Getgid()
+	user := mode{
+		"a user with namespaces",
+		syscall.SysProcAttr{
+			Cloneflags:  own | unix.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: uid, Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: gid, Size: 1}},
+			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP},
+		},
+		[]string{"-namespaced"},
+		with("mount namespace", "user namespace"),
+	}
+	if uid != 0 {
+		return []mode{user, {"a user", syscall.SysProcAttr{}, nil, with("landlock")}}
+	}
+	return []mode{
+		user,
+		{"root with namespaces", syscall.SysProcAttr{Cloneflags: own}, []string{"-namespaced"}, with("mount namespace", "user nobody")},
+		{"root", syscall.SysProcAttr{}, nil, with("landlock", "user nobody")},
+		{"a user", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}, nil, with("landlock")},
+	}
+}
+
+func TestNobodyGetsOut(t *testing.T) {
+	secret := filepath.Join(filepath.Dir(inmate), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modes() {
+		t.Run(m.name, func(t *testing.T) {
+			for name, want := range attempts {
+				for _, old := range []bool{false, true} {
+					got, has := run(t, m, secret, old, name)
+					if got != want {
+						t.Errorf("%s (an old thread: %v): %s, want %s", name, old, got, want)
+					}
+					for _, w := range m.has {
+						if !strings.Contains(strings.Split(has, "; without")[0], w) {
+							t.Fatalf("held by %q, want %q as well", has, w)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// run returns what becomes of an attempt, and what holds the inmate.
+func run(t *testing.T, m mode, secret string, old bool, name string) (outcome, has string) {
+	t.Helper()
+	args := append(append([]string(nil), m.args...), "-secret", secret, fmt.Sprintf("-old=%v", old), name)
+	cmd := exec.Command(inmate, args...)
+	attr := m.attr
+	cmd.SysProcAttr, cmd.Dir, cmd.Env = &attr, "/", []string{}
+	out, err := cmd.Output()
+	if errors.Is(err, unix.EPERM) {
+		t.Skipf("namespaces: %v", err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == unix.SIGSYS && len(lines) == 1 {
+		return killed, lines[0]
+	}
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	outcome, _, _ = strings.Cut(lines[1], ":")
+	return outcome, lines[0]
+}
+
+// A folder of the programs that write resolv.conf is shown whole, and no other.
+func TestWhereTheResolverIsFound(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, nil, 0o644), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, real, show string }{
+		{file, file, file},
+		{link, file, file},
+		{filepath.Join(dir, "nothing"), "", ""},
+	} {
+		if got, want := find(c.path), (resolver{path: c.path, real: c.real, show: c.show}); got != want {
+			t.Errorf("%s: %+v, want %+v", c.path, got, want)
+		}
+	}
+}
