@@ -121,6 +121,7 @@ transmit_per_second = "2MiB"
 [[net]]
 name = "out"
 publish = ["8080:80", "0.0.0.0:53:53/udp"]
+host_loopback = true
 [[share]]
 name = "src"
 path = "src"
@@ -173,7 +174,7 @@ on_panic = "restart"
 			},
 			{
 				Name: "out", Type: NetUser, Queues: 1, Vhost: VhostAuto, Address: AddressDHCP,
-				Publish: []string{"8080:80", "0.0.0.0:53:53/udp"},
+				Publish: []string{"8080:80", "0.0.0.0:53:53/udp"}, HostLoopback: true,
 			},
 		},
 		Shares:    []Share{{Name: "src", Path: "/etc/vm/src", ReadOnly: true, Mount: "/src", Cache: CacheNone}},
@@ -322,6 +323,7 @@ func TestRules(t *testing.T) {
 		{"a tap without a name", []string{`net=[{name="n", type="tap"}]`}, `net[0].tap = "": must be given`},
 		{"a tap in user mode", []string{`net=[{name="n", tap="t"}]`}, "means nothing unless type is"},
 		{"ports of a tap", []string{`net=[{name="n", type="tap", tap="t", publish=["1:1"]}]`}, `means nothing unless type is "user"`},
+		{"the host's loopback on a tap", []string{`net=[{name="n", type="tap", tap="t", host_loopback=true}]`}, `means nothing unless type is "user"`},
 		{"a group's MAC address", []string{`net=[{name="n", mac="01:00:00:00:00:00"}]`}, "must be six bytes in hex"},
 		{"a MAC address twice", []string{`net=[{name="a", mac="02:00:00:00:00:0a"}, {name="b", mac="02:00:00:00:00:0A"}]`}, "is that of net[0] too"},
 		{"an address without a prefix", []string{`net=[{name="n", address="10.0.0.2"}]`}, "an IPv4 address with a prefix"},

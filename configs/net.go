@@ -57,6 +57,10 @@ type Net struct {
 	// is 127.0.0.1 unless given; port 0 of the host is any free one.
 	Publish []string `toml:"publish"`
 
+	// HostLoopback lets the guest of a network of type `user` reach what listens on
+	// the host's own 127.0.0.1, at 10.0.2.254.
+	HostLoopback bool `toml:"host_loopback"`
+
 	// ReceivePerSecond limits what the guest receives, in bytes a second. 0 is no
 	// limit.
 	ReceivePerSecond Size `toml:"receive_per_second"`
@@ -232,6 +236,9 @@ func (n *Net) checkType(at string, r *report) {
 		}
 		if len(n.Publish) > 0 {
 			r.add(at+".publish", nil, `means nothing unless type is "user"`, "remove it")
+		}
+		if n.HostLoopback && r.ok(at+".host_loopback") {
+			r.add(at+".host_loopback", true, `means nothing unless type is "user"`, "remove it")
 		}
 		return
 	}

@@ -64,7 +64,7 @@ func (s *Set) openNet(ctx context.Context, name string, mac net.MAC, c *configs.
 		publish = append(publish, netd.Port{Protocol: p.Protocol, Host: p.Host, Guest: p.Guest})
 	}
 	server, err := netd.Start(ctx, netd.Config{
-		Program: filepath.Join(s.options.Programs, "hull-netd"), MTU: c.MTU, GuestMAC: mac.String(),
+		Program: filepath.Join(s.options.Programs, "hull-netd"), MTU: c.MTU, GuestMAC: mac.String(), HostLoopback: c.HostLoopback,
 		Publish: publish, Stderr: s.options.Messages,
 	})
 	if err != nil {
