@@ -63,6 +63,10 @@ bench-devices: build setup ## Disks, networks, vsock, idle load beside QEMU (doc
 soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/lab.md)
 	@scripts/soak.sh $(ROUNDS)
 
+.PHONY: fuzz
+fuzz: setup-go ## Run every fuzz target for FUZZTIME=60s each; FUZZ=./devices/... chooses packages
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(FUZZ)
+
 .PHONY: man
 man: build ## Write the manual pages into bin/man1
 	@$(BIN)/hull man $(BIN)/man1
