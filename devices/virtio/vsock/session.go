@@ -79,12 +79,6 @@ func newSession(d *Device, a *virtio.Activation) (s *session, err error) {
 
 // watch puts what is not a stream into the poller.
 func (s *session) watch() error {
-	if s.event != nil {
-		// Its kick is taken for an acknowledgement later: an old one must not
-		// be. The descriptor does not block.
-		var n [8]byte
-		_, _ = unix.Read(s.event.KickFD(), n[:])
-	}
 	for slot, fd := range map[int32]int{slotWake: s.waker.FD(), slotRX: s.rx.KickFD(), slotTX: s.tx.KickFD()} {
 		if err := s.poll.add(fd, tag{slot: slot}, unix.EPOLLIN); err != nil {
 			return err
@@ -172,7 +166,7 @@ func (s *session) note(e *unix.EpollEvent) {
 	case slotTX:
 		s.txEmpty = false
 	case slotEvent:
-		s.eventEmpty, s.held = false, false
+		s.eventEmpty = false
 	default:
 		if st := s.find(t); st != nil {
 			s.noteSocket(st, e.Events)

@@ -105,13 +105,13 @@ func TestWhatWasWrittenBeforeAnEndArrivesWhole(t *testing.T) {
 			if _, err := c.Write([]byte("unread")); err != nil {
 				t.Fatal(err)
 			}
-			// The reader stops before the end, where what is left fits into its
-			// socket and the window, and goes on when the writer is gone.
+			// The reader stops before the end, where what is left fits into the
+			// window, and goes on when the writer is gone.
 			read := make(chan []byte)
 			gone := make(chan struct{})
 			go func() {
 				got := new(bytes.Buffer)
-				_, _ = io.CopyN(got, c, int64(len(text)-300<<10))
+				_, _ = io.CopyN(got, c, int64(len(text)-maxWindow/2))
 				<-gone
 				_, _ = io.Copy(got, c)
 				read <- got.Bytes()
@@ -146,14 +146,27 @@ func TestWhatWasWrittenBeforeAnEndArrivesWhole(t *testing.T) {
 	})
 }
 
+// writeUntilHeld writes until the host's socket takes no more and the device holds
+// the rest, and returns what was written.
+func writeUntilHeld(t *testing.T, g *guest, s *sock) (text []byte) {
+	t.Helper()
+	for held := 0; held == 0; {
+		p := randomBytes(minWindow)
+		if _, err := s.Write(p); err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, p...)
+		g.eventually("the device to take it", func() bool { return g.tx.Pending() == 0 })
+		g.device.session.call(func() { held = g.device.session.table[s.key].backlog.n })
+	}
+	return text
+}
+
 // The guest's last words survive the guest's machine.
 func TestLastWordsOutliveTheDriver(t *testing.T) {
 	g := newGuest(t, guestOptions{event: true})
 	c, s := g.pairUp()
-	text := randomBytes(300 << 10) // more than a socket takes, less than it and a window
-	if _, err := s.Write(text); err != nil {
-		t.Fatal(err)
-	}
+	text := writeUntilHeld(t, g, s)
 	s.close()
 	g.eventually("the end to be sent", func() bool { return len(g.control) == 0 && g.tx.Pending() == 0 })
 	g.active.Deactivate()
@@ -176,10 +189,7 @@ func TestLastWordsEndWithTheNextDriver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGuest(t, guestOptions{event: true})
 			c, s := g.pairUp()
-			text := randomBytes(300 << 10)
-			if _, err := s.Write(text); err != nil {
-				t.Fatal(err)
-			}
+			text := writeUntilHeld(t, g, s)
 			g.active.Deactivate()
 			g.stop()
 			next(g)
