@@ -50,6 +50,7 @@ mount = "/"
 [[net]]
 name = "user"
 publish = ["0:%d"]
+host_loopback = true
 [[net]]
 name = "plain"
 type = "tap"
