@@ -73,7 +73,7 @@ func TestExamplesOfTheDocumentsParse(t *testing.T) {
 			}
 		}
 	}
-	if examples < 4 {
+	if examples < 6 {
 		t.Errorf("%d examples found: has their mark changed?", examples)
 	}
 }
