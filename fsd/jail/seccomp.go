@@ -12,7 +12,7 @@ var (
 	// those that its capabilities allow.
 	readCalls = []string{
 		"openat", "openat2", "statx", "fstat", "newfstatat", "fstatfs", "faccessat2", "readlinkat",
-		"pread64", "lseek", "getdents64", "fgetxattr", "flistxattr", "fsync", "fdatasync", "syncfs",
+		"lseek", "getdents64", "fgetxattr", "flistxattr", "fsync", "fdatasync", "syncfs",
 		"setfsuid", "setfsgid", "capset", "capget", "getrlimit", "prlimit64", "geteuid", "getegid",
 	}
 

@@ -1,6 +1,7 @@
 package jail
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -49,6 +50,7 @@ const (
 
 var attempts = map[string]string{
 	"open resolv.conf":            allowed,
+	"read at an offset":           allowed,
 	"open resolv.conf to write":   refused,
 	"open a file outside":         refused,
 	"open a file by a descriptor": refused,
@@ -179,5 +181,49 @@ func TestWhereTheResolverIsFound(t *testing.T) {
 		if got, want := find(c.path), (resolver{path: c.path, real: c.real, show: c.show}); got != want {
 			t.Errorf("%s: %+v, want %+v", c.path, got, want)
 		}
+	}
+}
+
+// A file that another takes the place of is seen in a folder under /run.
+func TestTheResolversFileIsFollowed(t *testing.T) {
+	run, err := os.MkdirTemp("/run", "hull-jail")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer os.RemoveAll(run)
+	link, file := filepath.Join(t.TempDir(), "resolv.conf"), filepath.Join(run, "resolv.conf")
+	if err := errors.Join(os.Chmod(run, 0o755), os.WriteFile(file, []byte("one"), 0o644), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	m := modes()[1] // root with namespaces, where it is root who can make a folder there
+	cmd := exec.Command(inmate, append(append([]string(nil), m.args...), "-resolver", link, "follow")...)
+	cmd.SysProcAttr, cmd.Dir = &m.attr, "/"
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewScanner(stdout)
+	line := func() string {
+		out.Scan()
+		return out.Text()
+	}
+	held := line()
+	before := line()
+	if err := errors.Join(os.WriteFile(file+".new", []byte("two"), 0o644), os.Rename(file+".new", file)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(stdin, "x")
+	after := line()
+	stdin.Close()
+	_ = line()
+	if err := cmd.Wait(); err != nil || before != "one" || after != "two" {
+		t.Errorf("%s: %q and then %q, want one and two; %v", held, before, after, err)
 	}
 }

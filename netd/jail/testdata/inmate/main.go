@@ -17,7 +17,8 @@ import (
 )
 
 func main() {
-	o := jail.Options{Resolver: "/etc/resolv.conf", Files: 64, Memory: 1 << 30}
+	o := jail.Options{Files: 64, Memory: 1 << 30}
+	flag.StringVar(&o.Resolver, "resolver", "/etc/resolv.conf", "")
 	flag.BoolVar(&o.Namespaced, "namespaced", false, "")
 	secret := flag.String("secret", "", "a file outside")
 	old := flag.Bool("old", false, "try in a thread that was there before")
@@ -27,6 +28,9 @@ func main() {
 		fmt.Println(err)
 	}
 	attempt := attempts(before, *secret)[flag.Arg(0)]
+	if flag.Arg(0) == "follow" {
+		attempt = func() error { return follow(o.Resolver) }
+	}
 	begin, done := make(chan struct{}), make(chan struct{})
 	try := func() {
 		defer close(done)
@@ -66,6 +70,14 @@ func attempts(before int, secret string) map[string]func() error {
 	}
 	return map[string]func() error{
 		"open resolv.conf":            func() error { return open(unix.AT_FDCWD, "/etc/resolv.conf", 0) },
+		"read at an offset": func() error { // as the runtime does
+			fd, err := unix.Open("/etc/resolv.conf", unix.O_CLOEXEC, 0)
+			if err == nil {
+				_, err = unix.Pread(fd, make([]byte, 1), 0)
+				unix.Close(fd)
+			}
+			return err
+		},
 		"open resolv.conf to write":   func() error { return open(unix.AT_FDCWD, "/etc/resolv.conf", unix.O_RDWR) },
 		"open a file outside":         func() error { return open(unix.AT_FDCWD, secret, 0) },
 		"open a file by a descriptor": func() error { return open(before, secret[1:], 0) },
@@ -123,6 +135,21 @@ func attempts(before int, secret string) map[string]func() error {
 			return nil
 		},
 	}
+}
+
+// follow shows a file as it is, and as it is when there is something to read.
+func follow(path string) error {
+	for range 2 {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s\n", b)
+		if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const stream = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
