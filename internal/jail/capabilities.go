@@ -24,7 +24,7 @@ func DropCapabilities(keep uint32) error {
 		return fmt.Errorf("setgroups: %w", err)
 	}
 	if have[0].Effective&(1<<unix.CAP_SETPCAP) != 0 {
-		if err := dropBounding(keep); err != nil {
+		if err := dropBounding(); err != nil {
 			return err
 		}
 	}
@@ -37,12 +37,9 @@ func DropCapabilities(keep uint32) error {
 	return setCapabilities(&header, &want)
 }
 
-// dropBounding takes from what a program that is run could ever have.
-func dropBounding(keep uint32) error {
+// dropBounding takes all of what a program that is run could ever have.
+func dropBounding() error {
 	for c := range uintptr(64) {
-		if c < 32 && keep&(1<<c) != 0 {
-			continue
-		}
 		switch err := allThreads(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0); err {
 		case nil:
 		case unix.EINVAL: // the kernel has no more
