@@ -55,7 +55,7 @@ func (n *Network) openDNS(r *tcp.ForwarderRequest, _ netip.AddrPort) {
 	if err != nil {
 		return
 	}
-	defer guest.finish()
+	defer guest.finish(n.lingerTime)
 	server := n.names.ask(time.Now())
 	dialer := net.Dialer{Timeout: dnsDialTime}
 	host, err := dialer.DialContext(n.ctx, "tcp", server.String())

@@ -42,10 +42,10 @@ func size(ep tcpip.Endpoint, bytes int) {
 }
 
 // finish closes the connection and returns when the stack has forgotten it: the
-// guest has lingerTime to take what was sent, and to close its side.
-func (c *guestConn) finish() {
+// guest has so long to take what was sent, and to close its side.
+func (c *guestConn) finish(linger time.Duration) {
 	c.Close()
-	timer := time.AfterFunc(lingerTime, c.abort)
+	timer := time.AfterFunc(linger, c.abort)
 	defer timer.Stop()
 	c.ep.Wait()
 }

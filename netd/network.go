@@ -67,7 +67,8 @@ type Network struct {
 	dialer net.Dialer
 	names  *resolver
 
-	dialTime time.Duration // for the guest to answer
+	dialTime   time.Duration // for the guest to answer
+	lingerTime time.Duration // for the guest to take what was sent, and to close
 
 	stack *stack.Stack
 	link  *channel.Endpoint
@@ -121,8 +122,8 @@ func newNetwork(c Config) (*Network, error) {
 		config: c, filter: f, routes: r, names: names, stack: s, link: link,
 		policy:   policy{hostLoopback: c.HostLoopback, route: r.kind},
 		dialer:   net.Dialer{Timeout: dialTime},
-		dialTime: dialTime,
-		opened:   make(slots, maxOpened), published: make(slots, maxPublished), queries: make(slots, maxDNSConns),
+		dialTime: dialTime, lingerTime: lingerTime,
+		opened: make(slots, maxOpened), published: make(slots, maxPublished), queries: make(slots, maxDNSConns),
 		flows:   newFlows(maxFlows),
 		clients: newFlows(maxClients),
 	}

@@ -253,6 +253,38 @@ func TestClientsReachThePublishedUDPPort(t *testing.T) {
 	}
 }
 
+func TestAClientThatMadeRoomComesBack(t *testing.T) {
+	s, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	check(t, err)
+	n := start(t, Config{UDP: []PublishedUDP{{Socket: s, Guest: 5353}}}, func(n *Network) { n.clients = newFlows(1) })
+	server := n.guest.ListenUDP(5353)
+	go func() {
+		buf := make([]byte, 100)
+		for {
+			got, from, err := server.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = server.WriteTo(buf[:got], from)
+		}
+	}()
+	deadline, _ := soon(t).Deadline()
+	clients := []*net.UDPConn{nil, nil}
+	for i := range clients {
+		clients[i], err = net.DialUDP("udp4", nil, s.LocalAddr().(*net.UDPAddr))
+		check(t, err)
+		defer clients[i].Close()
+		check(t, clients[i].SetDeadline(deadline))
+	}
+	for _, i := range []int{0, 1, 0, 1} {
+		_, err = clients[i].Write([]byte("x"))
+		check(t, err)
+		if _, err := clients[i].Read(make([]byte, 10)); err != nil {
+			t.Fatalf("client %d: %v", i, err)
+		}
+	}
+}
+
 func TestTheGuestReachesUDPServers(t *testing.T) {
 	n := start(t, Config{})
 	server := outside(t, echoUDP, netdtest.OtherAddress)

@@ -104,5 +104,5 @@ func (n *Network) serveTCP(guest *guestConn, host *net.TCPConn, bytes int) {
 	}
 	join(n.ctx, guest, host, copySize(bytes))
 	host.Close()
-	guest.finish()
+	guest.finish(n.lingerTime)
 }

@@ -49,14 +49,23 @@ type Guest struct {
 // Sockets are two ends of a socket such as spawn.Start makes.
 func Sockets(tb testing.TB) (device, network *os.File) {
 	tb.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	device, network, err := Pair()
 	if err != nil {
 		tb.Fatal(err)
+	}
+	return device, network
+}
+
+// Pair is Sockets where there is no test.
+func Pair() (device, network *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, fd := range fds {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4<<20)
 	}
-	return os.NewFile(uintptr(fds[0]), "network"), os.NewFile(uintptr(fds[1]), "device")
+	return os.NewFile(uintptr(fds[0]), "network"), os.NewFile(uintptr(fds[1]), "device"), nil
 }
 
 // NewGuest makes a guest on a socket, which is the guest's then. It has no

@@ -72,3 +72,10 @@ func ARP(sender, target netip.Addr) []byte {
 func pseudo(protocol tcpip.TransportProtocolNumber, src, dst netip.AddrPort, length uint16) uint16 {
 	return header.PseudoHeaderChecksum(protocol, tcpip.AddrFrom4(src.Addr().As4()), tcpip.AddrFrom4(dst.Addr().As4()), length)
 }
+
+// FixHeader puts the checksum of a frame's IPv4 header right.
+func FixHeader(frame []byte) {
+	h := header.IPv4(frame[header.EthernetMinimumSize:])
+	h.SetChecksum(0)
+	h.SetChecksum(^h.CalculateChecksum())
+}

@@ -181,13 +181,14 @@ const (
 const maxLine = 4096
 
 // awaitReady reads the process's one line, and returns what holds it.
-func awaitReady(ctx context.Context, ready *os.File) (confinement string, err error) {
+func awaitReady(ctx context.Context, ready *os.File) (string, error) {
 	_ = ready.SetReadDeadline(time.Now().Add(startTime))
 	stop := context.AfterFunc(ctx, func() { _ = ready.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	line, err := bufio.NewReader(io.LimitReader(ready, maxLine)).ReadString('\n')
 	line = strings.TrimSuffix(line, "\n")
-	text, ok := strings.CutPrefix(line, isReady)
+	confinement, isServing := strings.CutPrefix(line, isReady)
+	reason, isFailure := strings.CutPrefix(line, failed)
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
@@ -195,8 +196,10 @@ func awaitReady(ctx context.Context, ready *os.File) (confinement string, err er
 		return "", fmt.Errorf("it is not ready after %v", startTime)
 	case err != nil:
 		return "", errors.New("it ended before it was ready")
-	case !ok:
-		return "", errors.New(strings.TrimPrefix(line, failed))
+	case isFailure:
+		return "", errors.New(reason)
+	case !isServing:
+		return "", fmt.Errorf("it says %q", line)
 	}
-	return text, nil
+	return confinement, nil
 }
