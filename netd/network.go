@@ -113,6 +113,8 @@ func newNetwork(c Config) (*Network, error) {
 		return nil, fmt.Errorf("the host's routes: %w", err)
 	}
 	link := channel.New(queueLength, uint32(c.MTU)+ethHeader, tcpip.LinkAddress(gatewayMAC[:]))
+	// Segments of a connection go down to the link together.
+	link.SupportedGSOKind = stack.GVisorGSOSupported
 	s, err := newStack(link, c, f.guest)
 	if err != nil {
 		r.close()
