@@ -69,7 +69,7 @@ func attempts(before int, secret string) map[string]func() error {
 		return err
 	}
 	return map[string]func() error{
-		"open resolv.conf":            func() error { return open(unix.AT_FDCWD, "/etc/resolv.conf", 0) },
+		"open resolv.conf": func() error { return open(unix.AT_FDCWD, "/etc/resolv.conf", 0) },
 		"read at an offset": func() error { // as the runtime does
 			fd, err := unix.Open("/etc/resolv.conf", unix.O_CLOEXEC, 0)
 			if err == nil {
