@@ -68,6 +68,8 @@ func (m *Machine) check(r *report) {
 	m.checkInit(r)
 	m.Serial.check(r)
 	m.checkDevices(r)
+	m.Limits.check(m.Memory.Size, r)
+	m.Log.check(r)
 	m.Lifecycle.check(r)
 }
 
@@ -234,6 +236,12 @@ func (s Serial) check(r *report) { checkOutput("serial", s.Output, s.Path, r) }
 func (l Lifecycle) check(r *report) {
 	word("lifecycle.on_reset", l.OnReset, actionWords, r)
 	word("lifecycle.on_panic", l.OnPanic, actionWords, r)
+	if r.ok("lifecycle.restart") {
+		var ignored RestartPolicy
+		if err, wrong := ignored.UnmarshalText([]byte(l.Restart)).(*ruleError); wrong {
+			r.add("lifecycle.restart", string(l.Restart), "must be "+err.rule, err.remedy)
+		}
+	}
 	if r.ok("lifecycle.stop_timeout") && (l.StopTimeout < 0 || l.StopTimeout > maxStopTimeout) {
 		r.add("lifecycle.stop_timeout", l.StopTimeout, "must be 0s to 24h", "0s kills the machine at once")
 	}

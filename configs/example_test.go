@@ -73,8 +73,13 @@ func ExampleRender() {
 	// deflate_on_oom = true
 	// free_page_reporting = true
 	//
+	// [log]
+	// max_size = "10MiB"
+	// max_files = 3
+	//
 	// [lifecycle]
 	// stop_timeout = "30s"
 	// on_reset = "end"
 	// on_panic = "end"
+	// restart = "no"
 }

@@ -142,10 +142,17 @@ enabled = true
 size = "1MiB"
 deflate_on_oom = false
 free_page_reporting = false
+[limits]
+cpus = "1.5"
+memory = "8GiB"
+[log]
+max_size = "1MiB"
+max_files = 5
 [lifecycle]
 stop_timeout = "1m30s"
 on_reset = "restart"
 on_panic = "restart"
+restart = "on-failure:3"
 `)
 	want := &Machine{
 		Name:   "n.1",
@@ -182,7 +189,9 @@ on_panic = "restart"
 		Console:   Console{Output: SerialFile, Path: "/etc/vm/hvc.log"},
 		RNG:       RNG{Enabled: true, BytesPerSecond: 64 << 10},
 		Balloon:   Balloon{Enabled: true, Size: 1 << 20},
-		Lifecycle: Lifecycle{StopTimeout: Duration(90 * time.Second), OnReset: Restart, OnPanic: Restart},
+		Limits:    Limits{CPUs: 150, Memory: 8 << 30},
+		Log:       Log{MaxSize: 1 << 20, MaxFiles: 5},
+		Lifecycle: Lifecycle{StopTimeout: Duration(90 * time.Second), OnReset: Restart, OnPanic: Restart, Restart: "on-failure:3"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -302,6 +311,18 @@ func TestRules(t *testing.T) {
 		{"a path without an output file", []string{"serial.path=x"}, "means nothing unless"},
 		{"patience beyond a day", []string{"lifecycle.stop_timeout=25h"}, "must be 0s to 24h"},
 		{"negative patience", []string{"lifecycle.stop_timeout=-1s"}, "must be 0s to 24h"},
+		{"a restart that nobody knows", []string{"lifecycle.restart=sometimes"}, `must be "no", "on-failure", "always" or "unless-stopped"`},
+		{"tries of what always starts", []string{"lifecycle.restart=always:3"}, "on-failure with 1 to"},
+		{"no tries", []string{"lifecycle.restart=on-failure:0"}, "on-failure with 1 to"},
+		{"tries that are no number", []string{"lifecycle.restart=on-failure:+3"}, "on-failure with 1 to"},
+		{"three tries", []string{"lifecycle.restart=on-failure:3"}, ""},
+		{"half a processor", []string{"limits.cpus=0.5"}, ""},
+		{"a third of a processor", []string{"limits.cpus=0.333"}, "at most two decimals"},
+		{"fewer processors than none", []string{"limits.cpus=-1"}, "0 to 8192 processors"},
+		{"processors that are no number", []string{"limits.cpus=nan"}, "0 to 8192 processors"},
+		{"no memory for the monitor", []string{"limits.memory=512MiB"}, "must be more than memory.size"},
+		{"a log of nothing", []string{"log.max_size=1KiB"}, "must be 64KiB to 1GiB"},
+		{"a log without files", []string{"log.max_files=0"}, "must be 1 to 100"},
 		{"no patience", []string{"lifecycle.stop_timeout=0s"}, ""},
 		{"a section that is none", []string{"cpu=3"}, "must be a table"},
 		{"an unknown section", []string{"gpu.count=3"}, "a machine has no such key; did you mean cpu?"},

@@ -27,6 +27,8 @@ type Machine struct {
 	Console   Console   `toml:"console"`
 	RNG       RNG       `toml:"rng"`
 	Balloon   Balloon   `toml:"balloon"`
+	Limits    Limits    `toml:"limits"`
+	Log       Log       `toml:"log"`
 	Lifecycle Lifecycle `toml:"lifecycle"`
 }
 
@@ -162,6 +164,14 @@ type Lifecycle struct {
 	// OnPanic is the same for a panic of the guest's kernel and for a triple
 	// fault.
 	OnPanic Action `toml:"on_panic"`
+
+	// Restart is when an instance (`hull boot -d`) that ended is started again:
+	// never (`no`), after an end other than a guest's own with status 0
+	// (`on-failure`, or `on-failure:N` for at most N times in a row), after every
+	// end but a `hull stop` (`always`, `unless-stopped`). Where the host went down
+	// or the supervisor was killed, `hull serve` and `hull recover` start again
+	// those with `always`, and those with `unless-stopped` that nobody had stopped.
+	Restart RestartPolicy `toml:"restart"`
 }
 
 // Default returns a machine with every value that a file may leave out. It lacks
@@ -175,7 +185,8 @@ func Default() *Machine {
 		Vsock:     Vsock{CID: 3},
 		Console:   Console{Output: SerialNone},
 		Balloon:   Balloon{DeflateOnOOM: true, FreePageReporting: true},
-		Lifecycle: Lifecycle{StopTimeout: Duration(30e9), OnReset: End, OnPanic: End},
+		Log:       Log{MaxSize: 10 << 20, MaxFiles: 3},
+		Lifecycle: Lifecycle{StopTimeout: Duration(30e9), OnReset: End, OnPanic: End, Restart: RestartPolicy(RestartNo)},
 	}
 }
 

@@ -79,7 +79,7 @@ func TestExamplesOfTheDocumentsParse(t *testing.T) {
 }
 
 // schemaFiles hold the types that machine files are made of.
-var schemaFiles = []string{"machine.go", "storage.go", "net.go", "channels.go"}
+var schemaFiles = []string{"machine.go", "storage.go", "net.go", "channels.go", "supervision.go"}
 
 // comments are the doc comments of the schema, by type and by Type.Field.
 func comments(t *testing.T) map[string]string {
@@ -192,6 +192,10 @@ func describe(v reflect.Value) (kind, standard string) {
 		kind = words(actionWords)
 	case HugePages:
 		kind = words(hugePagesWords)
+	case RestartPolicy:
+		kind = words(restartWords)
+	case CPUQuota:
+		kind = "string"
 	case DiskFormat:
 		kind = words(formatWords)
 	case ShareCache:
