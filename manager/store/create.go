@@ -1,0 +1,56 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hullvm/hull/internal/durable"
+	"github.com/hullvm/hull/manager/instance"
+)
+
+// Create keeps a new instance that has not run. The error is ErrNameTaken where
+// another has its name; nothing is left of it then.
+func (s *Store) Create(d *instance.Description) (err error) {
+	if err := d.Check(); err != nil {
+		return fmt.Errorf("instance: %w", err)
+	}
+	tmp := s.Dir(newPrefix + d.ID)
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return fmt.Errorf("instance %s: make folder: %w", d.Name, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(tmp))
+		}
+	}()
+	if err := errors.Join(
+		writeJSON(filepath.Join(tmp, descriptionFile), d),
+		writeJSON(filepath.Join(tmp, stateFile), &instance.State{Version: instance.StateVersion, Status: instance.Created}),
+		touch(filepath.Join(tmp, lockFile)),
+		touch(filepath.Join(tmp, aliveFile)),
+	); err != nil {
+		return fmt.Errorf("instance %s: %w", d.Name, err)
+	}
+	unlock, err := s.lockNames()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.takeName(d.Name, d.ID); err != nil {
+		return err
+	}
+	if err := durable.PutDir(tmp, s.Dir(d.ID)); err != nil {
+		return errors.Join(fmt.Errorf("instance %s: %w", d.Name, err), os.Remove(s.link(d.Name)))
+	}
+	return nil
+}
+
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}

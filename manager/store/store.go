@@ -1,0 +1,115 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/hullvm/hull/manager/instance"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrNotFound  = errors.New("no such instance")
+	ErrNameTaken = errors.New("the name is taken")
+	ErrCorrupt   = errors.New("cannot be read")
+)
+
+// Store is a directory of instances. Its methods may be used from any goroutine,
+// and any number of processes may use one directory.
+type Store struct{ dir string }
+
+// newPrefix begins the name of an instance's directory while it is made.
+const newPrefix = "new-"
+
+// Open makes the directory, with mode 0700, where it is missing, and finishes
+// what a killed process was deleting.
+func Open(dir string) (*Store, error) {
+	s := &Store{dir: dir}
+	for _, d := range []string{s.instances(), s.names(), s.removing()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("instances: make folder: %w", err)
+		}
+	}
+	return s, s.sweep()
+}
+
+func (s *Store) instances() string { return filepath.Join(s.dir, "instances") }
+func (s *Store) names() string     { return filepath.Join(s.dir, "names") }
+func (s *Store) removing() string  { return filepath.Join(s.dir, "removing") }
+
+// Dir is the directory of an instance.
+func (s *Store) Dir(id string) string { return filepath.Join(s.instances(), id) }
+
+// IDs lists all instances, in no order that means anything.
+func (s *Store) IDs() ([]string, error) {
+	d, err := os.Open(s.instances())
+	if err != nil {
+		return nil, fmt.Errorf("instances: list: %w", err)
+	}
+	defer d.Close()
+	all, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("instances: list: %w", err)
+	}
+	// What is being made has a name that is no id.
+	return slices.DeleteFunc(all, func(n string) bool { return !instance.IsID(n) }), nil
+}
+
+// Exists reports whether there is an instance of that id.
+func (s *Store) Exists(id string) bool {
+	_, err := os.Lstat(s.Dir(id))
+	return err == nil
+}
+
+// Remove deletes an instance, whether its files can be read or not. The caller
+// holds its lock.
+func (s *Store) Remove(id string) error {
+	name := ""
+	if d, err := s.Description(id); err == nil {
+		name = d.Name
+	}
+	gone := filepath.Join(s.removing(), id)
+	if err := os.Rename(s.Dir(id), gone); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("instance %s: %w", instance.ShortID(id), ErrNotFound)
+		}
+		return fmt.Errorf("instance %s: remove: %w", instance.ShortID(id), err)
+	}
+	// From here on it is gone for everybody; what fails now, the next Open does.
+	err := s.freeName(name, id)
+	if e := os.RemoveAll(gone); e != nil {
+		err = errors.Join(err, fmt.Errorf("instance %s: remove its files: %w", instance.ShortID(id), e))
+	}
+	return err
+}
+
+// makingTime is longer than any process takes to make an instance.
+const makingTime = time.Hour
+
+// sweep deletes what was being deleted, and what was being made, by processes
+// that were killed. Another process may be at it as well: what is gone is no
+// failure.
+func (s *Store) sweep() error {
+	left, err := os.ReadDir(s.removing())
+	if err != nil {
+		return fmt.Errorf("instances: %w", err)
+	}
+	for _, e := range left {
+		_ = os.RemoveAll(filepath.Join(s.removing(), e.Name()))
+	}
+	made, err := filepath.Glob(filepath.Join(s.instances(), newPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("instances: %w", err)
+	}
+	for _, path := range made {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > makingTime {
+			_ = os.RemoveAll(path)
+		}
+	}
+	return nil
+}
