@@ -32,6 +32,7 @@ type Description struct {
 	CPUs        configs.CPUQuota      `json:"cpus"`         // hundredths of processors, 0 for no limit
 	MemoryLimit uint64                `json:"memory_limit"` // of the machine with its monitor, bytes, 0 for no limit
 	Balloon     uint64                `json:"balloon"`      // taken from the guest, bytes
+	HasBalloon  bool                  `json:"has_balloon"`
 	StopTimeout time.Duration         `json:"stop_timeout"` // nanoseconds
 	Labels      map[string]string     `json:"labels,omitempty"`
 

@@ -1,0 +1,116 @@
+package supervisor
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hullvm/hull/manager/instance"
+)
+
+// Bounds of connections.
+const (
+	maxConns    = 256
+	requestTime = 10 * time.Second // for a request to come whole
+	replyTime   = 10 * time.Second // for a reply to be taken
+)
+
+// serve answers requests until the listener is closed.
+func (s *supervisor) serve(ctx context.Context) {
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	places := make(chan struct{}, maxConns)
+	for {
+		conn, err := s.Listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// Out of descriptors or memory: it may pass.
+			select {
+			case <-time.After(100 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case places <- struct{}{}:
+		default:
+			conn.Close() // the client says that the supervisor does not answer
+			continue
+		}
+		conns.Go(func() {
+			defer func() { <-places }()
+			s.converse(ctx, conn)
+		})
+	}
+}
+
+// converse answers the one request of a connection.
+func (s *supervisor) converse(ctx context.Context, conn *net.UnixConn) {
+	keep := false
+	defer func() {
+		if !keep {
+			conn.Close()
+		}
+	}()
+	_ = conn.SetReadDeadline(time.Now().Add(requestTime)) // fails on a closed one only
+	r := bufio.NewReader(conn)
+	var q Request
+	if err := readLine(r, &q); err != nil {
+		s.send(conn, &Reply{Error: failure(&instance.Error{Kind: instance.KindInvalid, Err: fmt.Errorf("request: %w", err)})})
+		return
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	switch {
+	case q.Version < 1 || q.Version > ProtocolVersion:
+		s.send(conn, &Reply{Error: failure(&instance.Error{
+			Kind: instance.KindUnsupported,
+			Err:  fmt.Errorf("its supervisor is of a release of hull that speaks version %d of the protocol, and was asked in version %d", ProtocolVersion, q.Version),
+		})})
+	case q.Op == OpAttach:
+		if s.send(conn, &Reply{}) {
+			keep = s.console.attach(conn, r, q.Input) == nil
+		}
+	default:
+		s.send(conn, s.ask(ctx, q))
+	}
+}
+
+// ask has the supervisor's goroutine answer. One that waits for an end while its
+// client goes away is answered all the same, to nobody.
+func (s *supervisor) ask(ctx context.Context, q Request) *Reply {
+	a := &asked{Request: q, reply: make(chan *Reply, 1)}
+	select {
+	case s.requests <- a:
+	case <-ctx.Done():
+		return nil
+	}
+	select {
+	case r := <-a.reply:
+		return r
+	case <-ctx.Done():
+		// It may have been answered at the last moment.
+		select {
+		case r := <-a.reply:
+			return r
+		default:
+			return nil
+		}
+	}
+}
+
+func (s *supervisor) send(conn *net.UnixConn, r *Reply) bool {
+	if r == nil {
+		return false
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(replyTime))
+	err := writeLine(conn, r)
+	_ = conn.SetWriteDeadline(time.Time{})
+	return err == nil
+}
