@@ -180,9 +180,10 @@ func allowed(f *os.File, list []string) error {
 
 // OpenFile opens an image whose files are open already, in the order in which
 // OpenFiles returns them; it owns them in any case. Locks are taken by whoever
-// opened the files: they belong to the open files, and come along.
+// opened the files: they belong to the open files, and come along. With
+// Options.Lock they are the image's to give up, when it is closed.
 func OpenFile(f *os.File, backing []*os.File, o Options) (Image, error) {
-	return openFile(f, backing, layerOptions{o, false})
+	return openFile(f, backing, layerOptions{o, o.Lock})
 }
 
 // layerOptions are Options, and whether the files' locks are the image's own.

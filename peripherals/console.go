@@ -3,10 +3,10 @@ package peripherals
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/virtio/console"
+	"github.com/hullvm/hull/peripherals/handover"
 )
 
 func (s *Set) addConsole(m *configs.Machine) error {
@@ -16,7 +16,7 @@ func (s *Set) addConsole(m *configs.Machine) error {
 	case configs.SerialNone:
 		return nil
 	case configs.SerialFile:
-		f, err := os.OpenFile(c.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		f, err := s.need(handover.Console, "")
 		if err != nil {
 			return fmt.Errorf("console: %w", err)
 		}

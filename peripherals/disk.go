@@ -7,12 +7,17 @@ import (
 	"github.com/hullvm/hull/devices/virtio/blk"
 	"github.com/hullvm/hull/disk"
 	"github.com/hullvm/hull/internal/ratelimit"
+	"github.com/hullvm/hull/peripherals/handover"
 )
 
 func (s *Set) addDisk(c *configs.Disk) error {
 	name := fmt.Sprintf("disk %q", c.Name)
-	image, err := disk.Open(c.Path, disk.Options{
-		Format: string(c.Format), ReadOnly: c.ReadOnly, Direct: c.Direct, Lock: true, BackingAllowed: c.Backing,
+	files := s.files.Take(handover.Disk, c.Name)
+	if len(files) == 0 {
+		return fmt.Errorf("%s: no descriptor was handed over", name)
+	}
+	image, err := disk.OpenFile(files[0], files[1:], disk.Options{
+		Format: string(c.Format), ReadOnly: c.ReadOnly, Direct: c.Direct, Lock: true,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -33,7 +38,7 @@ func (s *Set) addDisk(c *configs.Disk) error {
 	if err != nil {
 		return err
 	}
-	s.Disks[c.Name] = d
+	s.Disks[c.Name], s.Images[c.Name] = d, image
 	s.add(name, d)
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package peripherals turns the devices of a machine's description into virtio
-// devices: it opens what stands behind them (disk images, taps, sockets, shared
-// folders and the processes that serve them), makes the devices, and closes it
-// all again when the machine has ended.
+// Package peripherals makes a machine's virtio devices from its description and
+// from files that are open already, and closes what stands behind them when the
+// machine has ended. It opens nothing: package host does, in this process or in
+// another that hands its descriptors over.
 package peripherals

@@ -1,34 +1,30 @@
 package peripherals
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/virtio/net"
 	"github.com/hullvm/hull/internal/ratelimit"
 	"github.com/hullvm/hull/internal/vhost"
-	netd "github.com/hullvm/hull/netd/spawn"
-	"github.com/hullvm/hull/network/tap"
+	"github.com/hullvm/hull/peripherals/handover"
 )
 
-func (s *Set) addNet(ctx context.Context, machine string, c *configs.Net) error {
+func (s *Set) addNet(machine string, c *configs.Net) error {
 	name := fmt.Sprintf("net %q", c.Name)
-	mac := net.MAC(c.HardwareAddr(machine))
-	backend, err := s.openNet(ctx, name, mac, c)
+	backend, err := s.netBackend(c)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	mode, kernels, err := openVhost(c)
+	mode, kernels, err := s.netKernels(c)
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", name, err), backend.Close())
 	}
 	d, err := net.New(net.Config{
 		Name:       c.Name,
-		MAC:        mac,
+		MAC:        net.MAC(c.HardwareAddr(machine)),
 		MTU:        uint16(c.MTU),
 		QueuePairs: c.Queues,
 		Backend:    backend,
@@ -50,76 +46,46 @@ func (s *Set) addNet(ctx context.Context, machine string, c *configs.Net) error 
 	return nil
 }
 
-// openNet opens what a network device's cable leads to.
-func (s *Set) openNet(ctx context.Context, name string, mac net.MAC, c *configs.Net) (net.Backend, error) {
+// netBackend is what a network device's cable leads to.
+func (s *Set) netBackend(c *configs.Net) (net.Backend, error) {
 	if c.Type == configs.NetTap {
-		return openTap(c)
+		return net.NewTap(s.files.Take(handover.Tap, c.Name))
 	}
-	var publish []netd.Port
-	for _, text := range c.Publish {
-		p, err := configs.ParsePublish(text)
-		if err != nil {
-			return nil, err // Validate has seen it
-		}
-		publish = append(publish, netd.Port{Protocol: p.Protocol, Host: p.Host, Guest: p.Guest})
-	}
-	server, err := netd.Start(ctx, netd.Config{
-		Program: filepath.Join(s.options.Programs, "hull-netd"), MTU: c.MTU, GuestMAC: mac.String(), HostLoopback: c.HostLoopback,
-		Publish: publish, Stderr: s.options.Messages,
-	})
+	f, err := s.need(handover.Frames, c.Name)
 	if err != nil {
 		return nil, err
 	}
-	s.onClose(name, func() error { return awaitEnd(server.Process) })
-	for _, p := range server.Published {
-		s.Published = append(s.Published, fmt.Sprintf("%s: %v", name, p))
-	}
-	return net.NewSocket(server.Socket)
+	return net.NewSocket(f)
 }
 
-func openTap(c *configs.Net) (net.Backend, error) {
-	t, err := tap.Open(c.Tap, tap.Options{Queues: c.Queues, VNetHdr: true})
-	if err != nil {
-		return nil, err
-	}
-	if err := tap.Configure(t.Name, tap.Link{MTU: c.MTU, Bridge: c.Bridge, Up: true}); err != nil {
-		for _, f := range t.Files {
-			err = errors.Join(err, f.Close())
-		}
-		return nil, err
-	}
-	return net.NewTap(t.Files)
-}
-
-// openVhost opens the kernel's end for each pair of queues, where it is wanted
-// and there.
-func openVhost(c *configs.Net) (net.VHostMode, []net.VHostNet, error) {
+// netKernels are the kernel's ends for the pairs of queues, where it is wanted and
+// there.
+func (s *Set) netKernels(c *configs.Net) (net.VHostMode, []net.VHostNet, error) {
 	mode, err := net.ParseVHostMode(string(c.Vhost))
-	if err != nil || c.Type != configs.NetTap || mode == net.VHostOff {
+	files := s.files.Take(handover.VHost, c.Name)
+	if err != nil || mode == net.VHostAuto && len(files) == 0 || c.Type != configs.NetTap {
+		closeFiles(files)
 		return net.VHostOff, nil, err
 	}
-	if mode == net.VHostAuto && (c.ReceivePerSecond > 0 || c.TransmitPerSecond > 0) {
-		return net.VHostOff, nil, nil // the kernel knows no rates
-	}
 	var kernels []net.VHostNet
-	for range c.Queues {
-		f, err := vhost.Open()
-		if err == nil {
-			var n *vhost.Net
-			if n, err = vhost.New(f); err == nil {
-				kernels = append(kernels, n)
-				continue
+	for i, f := range files {
+		n, err := vhost.New(f)
+		if err != nil {
+			closeFiles(files[i+1:])
+			for _, k := range kernels {
+				err = errors.Join(err, k.Close())
 			}
+			return mode, nil, err
 		}
-		for _, k := range kernels {
-			err = errors.Join(err, k.Close())
-		}
-		if mode == net.VHostAuto && (errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission)) {
-			return net.VHostOff, nil, nil
-		}
-		return mode, nil, err
+		kernels = append(kernels, n)
 	}
 	return mode, kernels, nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close() // nothing was written
+	}
 }
 
 // limiter is nil, and not an interface with nothing in it, for no limit.

@@ -10,10 +10,11 @@ func (s *Set) addRNG(m *configs.Machine) error {
 	if !m.RNG.Enabled {
 		return nil
 	}
-	s.add("rng", rng.New(rng.Config{
+	s.RNG = rng.New(rng.Config{
 		Name:   "rng",
 		Limits: ratelimit.Limits{Bytes: ratelimit.Rate{PerSecond: uint64(m.RNG.BytesPerSecond)}},
 		Log:    s.options.Log,
-	}))
+	})
+	s.add("rng", s.RNG)
 	return nil
 }

@@ -1,11 +1,11 @@
 package peripherals
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"time"
 
@@ -15,21 +15,21 @@ import (
 	"github.com/hullvm/hull/devices/virtio/blk"
 	"github.com/hullvm/hull/devices/virtio/console"
 	"github.com/hullvm/hull/devices/virtio/net"
+	"github.com/hullvm/hull/devices/virtio/rng"
 	"github.com/hullvm/hull/devices/virtio/vsock"
+	"github.com/hullvm/hull/disk"
+	"github.com/hullvm/hull/peripherals/handover"
 )
 
-// Options are what Open needs beside the description.
+// Options are what New needs beside the description and the files.
 type Options struct {
-	// Programs is the folder that has hull-fsd and hull-netd.
-	Programs string
-
 	// Console takes what the guest writes to a virtio console whose output is the
 	// terminal; nil throws it away.
 	Console io.Writer
 
-	// Messages takes the words of the processes that serve shares and user-mode
-	// networks; nil throws them away.
-	Messages io.Writer
+	// VsockHost makes the guest's connections to the host where no broker is among
+	// the files; nil refuses them.
+	VsockHost vsock.Host
 
 	Log *slog.Logger // nil to log nothing
 }
@@ -48,18 +48,17 @@ type Set struct {
 	// The same, each by its own type: disks, networks by their names in the
 	// description; nil for what the machine has not.
 	Disks   map[string]*blk.Device
+	Images  map[string]disk.Image // what the disks are
 	Nets    map[string]*net.Device
 	Vsock   *vsock.Device
 	Console *console.Console
+	RNG     *rng.Device
 	Balloon *balloon.Device
 
-	// Published says, in one line each, which ports of the host lead to which of
-	// the guest.
-	Published []string
-
 	options Options
+	files   *handover.Files
 	drains  []func(time.Duration) error
-	closers []closer // in the order of opening
+	closers []closer // in the order of making
 }
 
 // closer ends something that stands behind a device.
@@ -68,13 +67,16 @@ type closer struct {
 	close func() error
 }
 
-// Open opens and makes the devices of m, which passed Validate. On an error
-// nothing is left open.
-func Open(ctx context.Context, m *configs.Machine, o Options) (_ *Set, err error) {
+// New makes the devices of m, which passed Validate, of files, which are the
+// Set's from here on. On an error nothing is left open.
+func New(m *configs.Machine, files *handover.Files, o Options) (_ *Set, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Set{options: o, Disks: make(map[string]*blk.Device), Nets: make(map[string]*net.Device)}
+	s := &Set{
+		options: o, files: files,
+		Disks: make(map[string]*blk.Device), Images: make(map[string]disk.Image), Nets: make(map[string]*net.Device),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -86,7 +88,7 @@ func Open(ctx context.Context, m *configs.Machine, o Options) (_ *Set, err error
 		}
 	}
 	for i := range m.Nets {
-		if err := s.addNet(ctx, m.Name, &m.Nets[i]); err != nil {
+		if err := s.addNet(m.Name, &m.Nets[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +102,19 @@ func Open(ctx context.Context, m *configs.Machine, o Options) (_ *Set, err error
 			return nil, err
 		}
 	}
+	if err := files.Left(); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// need takes the one file of a use that a device cannot be without.
+func (s *Set) need(use handover.Use, name string) (*os.File, error) {
+	f := s.files.TakeOne(use, name)
+	if f == nil {
+		return nil, fmt.Errorf("no descriptor for %s was handed over", use)
+	}
+	return f, nil
 }
 
 // Drain waits until what the guest has handed over is with its receiver, for
@@ -124,7 +138,7 @@ func (s *Set) Close() error {
 		}
 	}
 	s.closers = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.files.Close())...)
 }
 
 // add puts a device at the end of the bus.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/virtio"
+	"github.com/hullvm/hull/peripherals/handover"
+	"github.com/hullvm/hull/peripherals/host"
 )
 
 // machine parses a description that has the given devices.
@@ -53,7 +55,11 @@ enabled = true
 [balloon]
 enabled = true
 `)
-	s, err := Open(t.Context(), m, Options{})
+	opened, err := host.Open(t.Context(), m, host.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(m, opened.Files, Options{VsockHost: opened.VsockHost})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +82,10 @@ enabled = true
 	if err := s.Drain(0); err != nil {
 		t.Errorf("drain: %v", err)
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Errorf("second close: %v", err)
+	for range 2 {
+		if err := errors.Join(s.Close(), opened.Close()); err != nil {
+			t.Errorf("close: %v", err)
+		}
 	}
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
@@ -90,30 +95,49 @@ enabled = true
 	}
 }
 
-func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
+// What the description has and nobody opened is named, and so is what was opened
+// and is in no description; nothing stays open of the rest.
+func TestDescriptorsAndDescriptionHaveToAgree(t *testing.T) {
 	dir := t.TempDir()
 	image := filepath.Join(dir, "disk.img")
 	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	good := "[[disk]]\nname = 'good'\npath = '" + image + "'\nformat = 'raw'\n"
-	for name, test := range map[string]struct{ devices, want string }{
-		"a missing disk":      {good + "[[disk]]\nname = 'x'\npath = '/no/such'\nformat = 'raw'\n", `disk "x": disk "/no/such"`},
-		"a disk twice":        {good + "[[disk]]\nname = 'x'\npath = '" + image + "'\nformat = 'raw'\n", "in use"},
-		"a disk of no format": {good + "[[disk]]\nname = 'x'\npath = '" + dir + "/q'\nformat = 'qcow2'\n", `disk "x"`},
-		"a share of nothing":  {good + "[[share]]\nname = 's'\npath = '/no/such'\n", `share "s": open "/no/such"`},
-		"a share of a file":   {good + "[[share]]\nname = 's'\npath = '" + image + "'\n", "not a directory"},
-		"no file server":      {good + "[[share]]\nname = 's'\npath = '" + dir + "'\n", "hull-fsd"},
-		"no network server":   {good + "[[net]]\nname = 'n'\n", "hull-netd"},
-		"a socket in no folder": {
-			good + "[vsock]\npath = '/no/such/v.sock'\n", "vsock: ",
-		},
+	for name, test := range map[string]struct {
+		devices string
+		use     handover.Use // of one file more
+		name    string
+		want    string
+	}{
+		"no disk":                 {good + "[[disk]]\nname = 'x'\npath = '/x'\nformat = 'raw'\n", handover.Disk, "y", `disk "x": no descriptor`},
+		"no share":                {good + "[[share]]\nname = 's'\npath = '/x'\n", handover.Share, "t", `share "s": no descriptor`},
+		"no frames":               {good + "[[net]]\nname = 'n'\n", handover.Tap, "n", `net "n": no descriptor`},
+		"no tap":                  {good + "[[net]]\nname = 'n'\ntype = 'tap'\ntap = 't'\n", handover.Frames, "n", `net "n": tap: no queues`},
+		"a tap of a file":         {good + "[[net]]\nname = 'n'\ntype = 'tap'\ntap = 't'\n", handover.Tap, "n", `net "n": tap: `},
+		"frames of a file":        {good + "[[net]]\nname = 'n'\n", handover.Frames, "n", `net "n": socket: `},
+		"no listener":             {good + "[vsock]\npath = '/x'\n", handover.Broker, "", `vsock: no descriptor`},
+		"a listener that is none": {good + "[vsock]\npath = '/x'\n", handover.Vsock, "", `vsock: descriptor of`},
+		"no log":                  {good + "[console]\noutput = 'file'\npath = '/x'\n", handover.Serial, "", `console: no descriptor`},
+		"a disk too many":         {good, handover.Disk, "x", `disk "x": no device wants them`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := descriptors(t)
-			s, err := Open(t.Context(), machine(t, test.devices), Options{Programs: "/no/programs"})
+			m := machine(t, test.devices)
+			files := new(handover.Files)
+			for _, add := range []struct {
+				use  handover.Use
+				name string
+			}{{handover.Disk, "good"}, {test.use, test.name}} {
+				f, err := os.OpenFile(image, os.O_RDWR, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				files.Add(add.use, add.name, f)
+			}
+			s, err := New(m, files, Options{})
 			if err == nil {
-				t.Fatal(errors.Join(errors.New("opened"), s.Close()))
+				t.Fatal(errors.Join(errors.New("made"), s.Close()))
 			}
 			if !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %q does not say %q", err, test.want)

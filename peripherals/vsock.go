@@ -7,6 +7,7 @@ import (
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/virtio/vsock"
 	"github.com/hullvm/hull/devices/virtio/vsock/unixsock"
+	"github.com/hullvm/hull/peripherals/handover"
 )
 
 func (s *Set) addVsock(m *configs.Machine) error {
@@ -14,15 +15,31 @@ func (s *Set) addVsock(m *configs.Machine) error {
 	if c.Path == "" {
 		return nil
 	}
-	dialer, err := unixsock.NewDialer(c.Path)
-	if err != nil {
+	if err := s.vsock(&c); err != nil {
 		return fmt.Errorf("vsock: %w", err)
 	}
-	listener, err := unixsock.Listen(c.Path)
+	return nil
+}
+
+func (s *Set) vsock(c *configs.Vsock) error {
+	f, err := s.need(handover.Vsock, "")
 	if err != nil {
-		return fmt.Errorf("vsock: %w", err)
+		return err
 	}
-	d, err := vsock.New(vsock.Config{CID: uint64(c.CID), Host: dialer})
+	listener, err := unixsock.FromFile(f)
+	if err != nil {
+		return err
+	}
+	host := s.options.VsockHost
+	if broker := s.files.TakeOne(handover.Broker, ""); broker != nil {
+		asker, err := unixsock.NewAsker(broker)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		s.onClose("vsock", asker.Close)
+		host = asker
+	}
+	d, err := vsock.New(vsock.Config{CID: uint64(c.CID), Host: host})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/guest"
 	"github.com/hullvm/hull/peripherals"
+	"github.com/hullvm/hull/peripherals/host"
 	"github.com/hullvm/hull/vmm"
 )
 
@@ -126,9 +127,16 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 	if o.dryRun {
 		return vmm.Exit{}, nil, printPlan(a.Stdout, config)
 	}
-	set, err := openPeripherals(ctx, a, machine, dirs.Programs, config.Log)
+	opened, err := openHost(ctx, a, machine, dirs.Programs)
 	if err != nil {
 		return vmm.Exit{}, nil, err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	set, err := peripherals.New(machine, opened.Files, peripherals.Options{
+		Console: a.Stdout, VsockHost: opened.VsockHost, Log: config.Log,
+	})
+	if err != nil {
+		return vmm.Exit{}, nil, fmt.Errorf("machine %q: %w", machine.Name, err)
 	}
 	defer func() { err = errors.Join(err, set.Close()) }()
 	for _, d := range set.Devices {
@@ -147,7 +155,7 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 	exit, interrupted := waitForEnd(ctx, m, machine.Lifecycle.StopTimeout.Duration(), a.Stderr)
 	// The devices are let go before what stands behind them is drained and closed,
 	// which also ends a write of the session's to a console that nobody reads.
-	if err := errors.Join(m.Close(), set.Drain(drainTime), set.Close(), session.stop()); err != nil {
+	if err := errors.Join(m.Close(), set.Drain(drainTime), set.Close(), opened.Close(), session.stop()); err != nil {
 		return exit, interrupted, err
 	}
 	if o.timeline {
@@ -208,18 +216,16 @@ func dump(m *vmm.Machine, messages io.Writer) {
 // has ended.
 const drainTime = 5 * time.Second
 
-// openPeripherals opens what stands behind the machine's devices.
-func openPeripherals(ctx context.Context, a *app, machine *configs.Machine, programs string, log *slog.Logger) (*peripherals.Set, error) {
-	set, err := peripherals.Open(ctx, machine, peripherals.Options{
-		Programs: programs, Console: a.Stdout, Messages: a.Stderr, Log: log,
-	})
+// openHost opens what stands behind the machine's devices.
+func openHost(ctx context.Context, a *app, machine *configs.Machine, programs string) (*host.Host, error) {
+	opened, err := host.Open(ctx, machine, host.Options{Programs: programs, Messages: a.Stderr})
 	if err != nil {
 		return nil, fmt.Errorf("machine %q: %w", machine.Name, err)
 	}
-	for _, p := range set.Published {
+	for _, p := range opened.Published {
 		fmt.Fprintf(a.Stderr, "hull: machine %q: %v\n", machine.Name, p)
 	}
-	return set, nil
+	return opened, nil
 }
 
 // openSerial opens where the guest's serial console writes.

@@ -16,6 +16,7 @@ import (
 	"github.com/hullvm/hull/guest"
 	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/peripherals"
+	"github.com/hullvm/hull/peripherals/host"
 	"github.com/hullvm/hull/vmm"
 )
 
@@ -40,6 +41,7 @@ func programs() string {
 // machine is a machine within this process, as one test sees it.
 type machine struct {
 	t       testing.TB
+	opened  *host.Host
 	set     *peripherals.Set
 	vm      *vmm.Machine
 	socket  string // of vsock; empty for a machine without one
@@ -83,9 +85,11 @@ func boot(t testing.TB, text string) *machine {
 	}
 	t.Cleanup(m.close)
 	log := guesttest.Logger(m.log)
-	m.set, err = peripherals.Open(context.Background(), description, peripherals.Options{
-		Programs: dirs.Programs, Messages: m.log, Log: log,
-	})
+	m.opened, err = host.Open(context.Background(), description, host.Options{Programs: dirs.Programs, Messages: m.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.set, err = peripherals.New(description, m.opened.Files, peripherals.Options{VsockHost: m.opened.VsockHost, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +126,9 @@ func (m *machine) close() {
 	}
 	if m.set != nil {
 		errs = append(errs, m.set.Close())
+	}
+	if m.opened != nil {
+		errs = append(errs, m.opened.Close())
 	}
 	errs = append(errs, m.files.Close())
 	if err := errors.Join(errs...); err != nil {

@@ -111,15 +111,15 @@ func useUserNetwork(m *machine, host net.Listener) {
 
 // published is the host's address for the guest's first published port.
 func published(m *machine) string {
-	if len(m.set.Published) == 0 {
+	if len(m.opened.Published) == 0 {
 		m.t.Fatal("no port is published")
 	}
-	for _, word := range strings.Fields(m.set.Published[0]) {
+	for _, word := range strings.Fields(m.opened.Published[0]) {
 		if strings.HasPrefix(word, "127.0.0.1:") {
 			return word
 		}
 	}
-	m.t.Fatalf("no address in %q", m.set.Published[0])
+	m.t.Fatalf("no address in %q", m.opened.Published[0])
 	return ""
 }
 
