@@ -8,6 +8,7 @@ import (
 // Dirs are where Hull keeps kernels and what it can make again, and where its
 // guest programs are.
 type Dirs struct {
+	Home     string // what holds the rest, and instances
 	Kernels  string // the kernel store
 	Cache    string // decompressed kernels, initrds
 	Programs string // hull-agent and hull-shell
@@ -47,5 +48,5 @@ func DirsFromEnv(getenv func(string) string) Dirs {
 			programs = filepath.Dir(self)
 		}
 	}
-	return Dirs{Kernels: filepath.Join(home, "kernels"), Cache: cache, Programs: programs}
+	return Dirs{Home: home, Kernels: filepath.Join(home, "kernels"), Cache: cache, Programs: programs}
 }

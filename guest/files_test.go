@@ -96,7 +96,7 @@ func TestTheUsersWordsComeLast(t *testing.T) {
 
 func TestDirsFollowTheEnvironment(t *testing.T) {
 	env := map[string]string{"HULL_HOME": "/h", "HULL_PROGRAMS": "/p", "HULL_CACHE_DIR": "/c"}
-	if got := DirsFromEnv(func(k string) string { return env[k] }); got != (Dirs{"/h/kernels", "/c", "/p"}) {
+	if got := DirsFromEnv(func(k string) string { return env[k] }); got != (Dirs{"/h", "/h/kernels", "/c", "/p"}) {
 		t.Errorf("%+v", got)
 	}
 }
