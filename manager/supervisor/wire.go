@@ -139,3 +139,11 @@ func (f *Failure) error() error {
 	}
 	return &instance.Error{Kind: f.Kind, Err: errors.New(f.Text)}
 }
+
+// Failure is what the reply says went wrong, as an *instance.Error; nil for
+// nothing.
+func (r *Reply) Failure() error { return r.Error.error() }
+
+// WriteReply sends a reply as the line of its protocol: also on the descriptor by
+// which a supervisor says how its start went.
+func WriteReply(w io.Writer, err error) error { return writeLine(w, &Reply{Error: failure(err)}) }

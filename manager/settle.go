@@ -1,0 +1,53 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/hullvm/hull/manager/instance"
+)
+
+// settle writes down the end of an instance whose supervisor is gone, and clears
+// away what that has left. The caller holds the instance's lock.
+func (m *Manager) settle(ctx context.Context, id string) (*instance.State, error) {
+	st, lost, err := m.store.Settle(id)
+	if err != nil {
+		return nil, kinded(err)
+	}
+	if !lost {
+		return st, nil
+	}
+	if err := m.clear(ctx, id, st); err != nil {
+		m.log.Warn("clear away", "instance", id, "cause", err)
+	}
+	if d, err := m.store.Description(id); err == nil {
+		m.emitEnd(d, st.Exit)
+	}
+	return st, nil
+}
+
+// clear removes what a supervisor that was killed has left: processes, its control
+// group, sockets.
+func (m *Manager) clear(ctx context.Context, id string, st *instance.State) error {
+	var err error
+	if st.Cgroup != "" {
+		err = m.groups.clear(ctx, st.Cgroup)
+	}
+	return errors.Join(err, os.RemoveAll(m.dirs.RunDir(id)))
+}
+
+// settleSoon settles an instance that a list found lost, unless somebody else has
+// it in hand.
+func (m *Manager) settleSoon(id string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // no waiting
+	unlock, err := m.store.Lock(ctx, id)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	if _, err := m.settle(context.Background(), id); err != nil {
+		m.log.Warn("settle", "instance", id, "cause", err)
+	}
+}
