@@ -30,6 +30,10 @@ type Options struct {
 
 	// KVM is the path of the KVM device for Monitor; empty means /dev/kvm.
 	KVM string
+
+	// Placed is called with each process that was started to serve a device,
+	// before a guest can reach it: to put it into a control group. Nil for nothing.
+	Placed func(pid int) error
 }
 
 // Host is what was opened for one machine.

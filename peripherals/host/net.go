@@ -47,11 +47,10 @@ func (h *Host) openUserNet(ctx context.Context, name, machine string, c *configs
 		return err
 	}
 	h.Files.Add(handover.Frames, c.Name, server.Socket)
-	h.onClose(name, func() error { return awaitEnd(server.Process) })
 	for _, p := range server.Published {
 		h.Published = append(h.Published, fmt.Sprintf("%s: %v", name, p))
 	}
-	return nil
+	return h.serve(name, server.Process)
 }
 
 // openTap opens a tap, sets its host's end up, and opens vhost-net for it.

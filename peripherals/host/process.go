@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// serve keeps a process that serves a device, and has it placed.
+func (h *Host) serve(name string, cmd *exec.Cmd) error {
+	h.onClose(name, func() error { return awaitEnd(cmd) })
+	if h.options.Placed == nil {
+		return nil
+	}
+	return h.options.Placed(cmd.Process.Pid)
+}
+
 // endTime is how long a process may take to end whose socket was closed.
 const endTime = 5 * time.Second
 

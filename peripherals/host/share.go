@@ -27,8 +27,7 @@ func (h *Host) openShare(c *configs.Share) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	h.Files.Add(handover.Share, c.Name, server.Conn)
-	h.onClose(name, func() error { return awaitEnd(server.Process) })
-	return nil
+	return h.serve(name, server.Process)
 }
 
 // openDir opens a folder, and nothing else, without reading it.
