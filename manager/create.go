@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/hullvm/hull/configs"
@@ -61,7 +60,10 @@ func (m *Manager) describe(d *instance.Description, machine *configs.Machine) er
 	config.Absolute(here)
 	if config.Vsock.Path == "" {
 		// The agent is reached by it.
-		config.Vsock.Path = filepath.Join(m.dirs.RunDir(d.ID), "vsock.sock")
+		config.Vsock.Path = m.dirs.vsockSocket(d.ID)
+	}
+	if err := m.checkSockets(d.ID); err != nil {
+		return err
 	}
 	if err := config.Validate(); err != nil {
 		return &instance.Error{Kind: instance.KindInvalid, Err: err}
@@ -69,9 +71,6 @@ func (m *Manager) describe(d *instance.Description, machine *configs.Machine) er
 	if d.AutoRemove && config.Lifecycle.Restart.Mode() != configs.RestartNo {
 		return &instance.Error{Kind: instance.KindInvalid, Err: fmt.Errorf(
 			"instance %q: it cannot both be removed at its end and be started again (lifecycle.restart = %q); choose one", d.Name, config.Lifecycle.Restart)}
-	}
-	if err := m.checkSockets(d.ID); err != nil {
-		return err
 	}
 	d.Machine = string(configs.Render(config))
 	d.Kernel, d.Command = config.Boot.Kernel, config.Init.Exec
@@ -88,7 +87,8 @@ func (m *Manager) describe(d *instance.Description, machine *configs.Machine) er
 const maxSocketPath = 107
 
 func (m *Manager) checkSockets(id string) error {
-	if path := m.dirs.supervisorSocket(id); len(path) > maxSocketPath {
+	// The longest of them: a port of the host that the guest connects to.
+	if path := m.dirs.vsockSocket(id) + "_4294967295"; len(path) > maxSocketPath {
 		return &instance.Error{Kind: instance.KindInvalid, Err: fmt.Errorf(
 			"folder for sockets %q: a socket in it would have a path of %d bytes, at most %d are possible; set HULL_RUN_DIR to a shorter one", m.dirs.Run, len(path), maxSocketPath)}
 	}

@@ -78,13 +78,16 @@ func (d Dirs) RunDir(id string) string {
 	return filepath.Join(d.Run, "instances", instance.ShortID(id))
 }
 
-// supervisorSocket is where an instance's supervisor answers.
-func (d Dirs) supervisorSocket(id string) string {
+// SupervisorSocket is where an instance's supervisor answers.
+func (d Dirs) SupervisorSocket(id string) string {
 	return filepath.Join(d.RunDir(id), "supervisor.sock")
 }
 
+// vsockSocket is where the guest is reached, unless its machine file says.
+func (d Dirs) vsockSocket(id string) string { return filepath.Join(d.RunDir(id), "vsock.sock") }
+
 func (m *Manager) client(id string) *supervisor.Client {
-	return supervisor.NewClient(m.dirs.supervisorSocket(id))
+	return supervisor.NewClient(m.dirs.SupervisorSocket(id))
 }
 
 // resolve finds the instance that a ref means.
