@@ -45,7 +45,8 @@ unit: ## Unit tests with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 5m $(PACKAGES)
 
 .PHONY: test
-test: setup build check kvm-test ## Everything: check, then the KVM tests on this host or in the lab
+test: setup build check ## Everything: check, then the KVM tests on this host or in the lab, and fuzzing
+	@scripts/guests-and-fuzz.sh
 
 .PHONY: kvm-test
 kvm-test: build setup ## Tests that boot guests, on this host's KVM or in the lab
@@ -66,6 +67,10 @@ soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/l
 .PHONY: fuzz
 fuzz: setup-go ## Run every fuzz target for FUZZTIME=60s each; FUZZ=./devices/... chooses packages
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(FUZZ)
+
+.PHONY: fuzz-devices
+fuzz-devices: setup-go ## Run the fuzz target of each device for FUZZTIME=60s
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz-devices.sh
 
 .PHONY: man
 man: build ## Write the manual pages into bin/man1
