@@ -22,12 +22,13 @@ const (
 // All are the built-ins that every agent has, by name.
 func All() map[string]agent.Builtin {
 	return map[string]agent.Builtin{
-		"clock":    withArgs(1, setClock),
-		"get":      withArgs(1, get),
-		"hostname": withArgs(1, setHostname),
-		"put":      withArgs(1, put),
-		"stats":    withArgs(0, stats),
-		"sync":     withArgs(0, syncDisks),
+		"clock":     withArgs(1, setClock),
+		"get":       withArgs(1, get),
+		"hostname":  withArgs(1, setHostname),
+		"processes": withArgs(0, listProcesses),
+		"put":       withArgs(1, put),
+		"stats":     withArgs(0, stats),
+		"sync":      withArgs(0, syncDisks),
 	}
 }
 

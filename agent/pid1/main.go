@@ -32,6 +32,7 @@ func (s *system) main() {
 		say(fmt.Sprintf("command %q: start: %v", c.Exec[0], err))
 		s.finish(exitOfStart(err), false)
 	}
+	s.child.Store(child)
 	select {
 	case <-child.Done():
 		s.finish(endOf(child), false)

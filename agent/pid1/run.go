@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,7 @@ type system struct {
 	conf   *bootconf.Config
 	server *agent.Server // of the agent's protocol; nil where it is not served
 	end    chan ending
+	child  atomic.Pointer[reap.Child] // the main process, once it was started
 }
 
 // Run is the life of the first process: it ends with the machine. In any other

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/mdlayher/vsock"
+	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/agent/bootconf"
@@ -35,13 +36,9 @@ func (s *system) serve(port uint32) error {
 	if err := os.Mkdir(cgroup, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		cgroup = "" // without cgroup2 a kill reaches the process group
 	}
-	own := builtins.All()
-	own["network"] = s.setNetwork
-	own["poweroff"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{status: &exit{}}); return 0 }
-	own["reboot"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{reboot: true}); return 0 }
 	s.server = agent.NewServer(agent.ServerOptions{
 		Spawner:  local.NewSpawner(local.Options{Reaper: s.reaper, Cgroup: cgroup}),
-		Builtins: own,
+		Builtins: s.builtins(),
 		Remark:   say,
 	})
 	s.start(func() {
@@ -59,6 +56,42 @@ func (s *system) serve(port uint32) error {
 		}
 	})
 	return nil
+}
+
+// builtins are those of every agent, and those that only a guest's first process
+// can have.
+func (s *system) builtins() map[string]agent.Builtin {
+	all := builtins.All()
+	all["network"] = s.setNetwork
+	all["poweroff"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{status: &exit{}}); return 0 }
+	all["reboot"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{reboot: true}); return 0 }
+	all["signal"] = s.signalMain
+	return all
+}
+
+// signalMain is the built-in that sends a signal to the main process.
+func (s *system) signalMain(_ context.Context, b agent.BuiltinCall) int {
+	if len(b.Args) != 2 {
+		fmt.Fprintf(b.Stderr, "signal: %d arguments, wanted 1\n", len(b.Args)-1)
+		return 2
+	}
+	sig, err := agent.ParseSignal(b.Args[1])
+	if err != nil {
+		fmt.Fprintf(b.Stderr, "signal: %v\n", err)
+		return 2
+	}
+	err = errors.New("there is no main process yet")
+	if child := s.child.Load(); child != nil {
+		err = child.Signal(sig)
+	}
+	if errors.Is(err, unix.ESRCH) {
+		err = errors.New("the main process has ended")
+	}
+	if err != nil {
+		fmt.Fprintf(b.Stderr, "signal: %v\n", err)
+		return 1
+	}
+	return 0
 }
 
 // setNetwork is the built-in that sets an interface up; its description comes on
