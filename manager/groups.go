@@ -2,27 +2,34 @@ package manager
 
 import (
 	"context"
-	"time"
+	"errors"
+	"os"
+
+	"github.com/hullvm/hull/manager/cgroup"
+	"github.com/hullvm/hull/manager/instance"
 )
 
-// groups are the control groups of instances, by their paths.
-type groups interface {
-	// clear ends what is left in a group, and removes it. One that is not there is
-	// no failure.
-	clear(ctx context.Context, path string) error
-	usage(path string) (usage, error)
+// GroupName is what the control group of an instance is called.
+func GroupName(id string) string { return instance.ShortID(id) }
+
+// clearGroup ends what is left in an instance's control group, and removes it. One
+// that is not there is no failure.
+func clearGroup(ctx context.Context, id string) error {
+	g, err := cgroup.Open(GroupName(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(g.Kill(ctx), g.Remove(ctx))
 }
 
-// usage is what the processes of a group have used.
-type usage struct {
-	cpuTime             time.Duration
-	memory, memoryLimit uint64 // bytes; a limit of 0 is none
-	read, written       uint64 // bytes
+// groupStats is what an instance's control group counts.
+func groupStats(id string) (cgroup.Stats, error) {
+	g, err := cgroup.Open(GroupName(id))
+	if err != nil {
+		return cgroup.Stats{}, err
+	}
+	return g.Stats()
 }
-
-// hostGroups are those of this host.
-type hostGroups struct{}
-
-func (hostGroups) clear(context.Context, string) error { return nil }
-
-func (hostGroups) usage(string) (usage, error) { return usage{}, nil }

@@ -45,10 +45,9 @@ func DirsFromEnv(getenv func(string) string) Dirs {
 
 // Manager is an Engine for the instances below one directory.
 type Manager struct {
-	dirs   Dirs
-	store  *store.Store
-	log    *slog.Logger
-	groups groups
+	dirs  Dirs
+	store *store.Store
+	log   *slog.Logger
 }
 
 var _ Engine = (*Manager)(nil)
@@ -70,7 +69,7 @@ func Open(d Dirs, log *slog.Logger) (*Manager, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Manager{dirs: d, store: s, log: log, groups: hostGroups{}}, nil
+	return &Manager{dirs: d, store: s, log: log}, nil
 }
 
 // RunDir is where an instance's sockets are.

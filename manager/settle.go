@@ -32,7 +32,7 @@ func (m *Manager) settle(ctx context.Context, id string) (*instance.State, error
 func (m *Manager) clear(ctx context.Context, id string, st *instance.State) error {
 	var err error
 	if st.Cgroup != "" {
-		err = m.groups.clear(ctx, st.Cgroup)
+		err = clearGroup(ctx, id)
 	}
 	return errors.Join(err, os.RemoveAll(m.dirs.RunDir(id)))
 }

@@ -44,7 +44,7 @@ func (m *Manager) stats(ctx context.Context, id string) (*Stats, error) {
 	if !st.Status.Live() {
 		return s, nil // nothing is used
 	}
-	if err := m.hostStats(s, st); err != nil {
+	if err := hostStats(s, st); err != nil {
 		return nil, err
 	}
 	if st.Status != instance.Running {
@@ -65,14 +65,14 @@ func (m *Manager) stats(ctx context.Context, id string) (*Stats, error) {
 }
 
 // hostStats is what the host counts. The machine may end meanwhile.
-func (m *Manager) hostStats(s *Stats, st *instance.State) error {
+func hostStats(s *Stats, st *instance.State) error {
 	if st.Cgroup == "" {
 		rss, err := residentSize(st.Monitor)
 		s.MemoryUsage = rss
 		return ignoreGone(err)
 	}
-	u, err := m.groups.usage(st.Cgroup)
-	s.CPUTime, s.MemoryUsage, s.BlockRead, s.BlockWritten = u.cpuTime, u.memory, u.read, u.written
+	g, err := groupStats(s.ID)
+	s.CPUTime, s.MemoryUsage, s.BlockRead, s.BlockWritten = g.CPUTime, g.MemoryUsage, g.ReadBytes, g.WriteBytes
 	return ignoreGone(err)
 }
 

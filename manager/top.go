@@ -10,22 +10,9 @@ import (
 // maxProcessList bounds what is read of a guest's list of processes, in bytes.
 const maxProcessList = 16 << 20
 
-// guestProcess is a process in the answer of the agent's built-in.
-type guestProcess struct {
-	PID     int           `json:"pid"`
-	PPID    int           `json:"ppid"`
-	UID     uint32        `json:"uid"`
-	State   string        `json:"state"`
-	CPU     time.Duration `json:"cpu"`
-	Age     time.Duration `json:"age"`
-	RSS     uint64        `json:"rss"`
-	TTY     string        `json:"tty"`
-	Command string        `json:"command"`
-}
-
 // Top lists the processes of a running guest.
 func (m *Manager) Top(ctx context.Context, ref string) ([]Process, error) {
-	var said []guestProcess
+	var said []agent.ProcessInfo
 	err := m.withAgent(ctx, ref, "top", func(c *agent.Client) error {
 		return askJSON(ctx, c, &said, maxProcessList, "processes")
 	})
@@ -34,7 +21,7 @@ func (m *Manager) Top(ctx context.Context, ref string) ([]Process, error) {
 	}
 	list := make([]Process, len(said))
 	for i, p := range said {
-		list[i] = Process{PID: p.PID, PPID: p.PPID, UID: p.UID, State: p.State, CPUTime: p.CPU, Age: p.Age, RSS: p.RSS, TTY: p.TTY, Command: p.Command}
+		list[i] = Process{PID: p.PID, PPID: p.PPID, UID: p.UID, State: p.State, CPUTime: p.CPUTime, Age: time.Since(p.Start), RSS: p.RSS, TTY: p.TTY, Command: p.Command}
 	}
 	return list, nil
 }
