@@ -65,8 +65,10 @@ func (h *host) supervisors() (*Group, error) {
 		return nil, fmt.Errorf("group %q: %w", supervisorsName, err)
 	}
 	g := h.group(supervisorsName)
-	if err := g.make(os.ErrExist); err != nil {
-		return nil, err
+	for _, dir := range g.paths() {
+		if err := h.files.mkdir(dir); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("group %q: make %s: %w", g.name, dir, reason(err))
+		}
 	}
 	return g, nil
 }
@@ -97,7 +99,7 @@ func (h *host) create(name string, limits Limits) (*Group, error) {
 		return nil, fmt.Errorf("group %q: %w", name, err)
 	}
 	g := h.group(name)
-	if err := g.make(nil); err != nil {
+	if err := g.make(); err != nil {
 		return nil, err
 	}
 	if err := g.Set(limits); err != nil {
@@ -106,15 +108,16 @@ func (h *host) create(name string, limits Limits) (*Group, error) {
 	return g, nil
 }
 
-// make makes the group's directories; fine is an error that is none.
-func (g *Group) make(fine error) error {
+// make makes the group's directories. The first one says whether there is such a
+// group; those behind it may be there, left by somebody who was killed.
+func (g *Group) make() error {
 	var made []string
-	for _, dir := range g.paths() {
+	for i, dir := range g.paths() {
 		err := g.host.files.mkdir(dir)
 		if err == nil {
 			made = append(made, dir)
 		}
-		if err != nil && (fine == nil || !errors.Is(err, fine)) {
+		if err != nil && (i == 0 || !errors.Is(err, os.ErrExist)) {
 			return errors.Join(fmt.Errorf("group %q: make %s: %w", g.name, dir, reason(err)), g.unmake(made))
 		}
 	}
@@ -153,9 +156,13 @@ func (g *Group) Path() string {
 	return g.dirs["memory"]
 }
 
-// paths are all directories of the group, each once: controllers may share a tree.
+// paths are all directories of the group, each once: controllers may share a
+// tree. Path is the first, which is made first and removed last, so that a group
+// can be found, and removed, as long as there is any of it.
 func (g *Group) paths() []string {
-	return slices.Compact(slices.Sorted(maps.Values(g.dirs)))
+	all := slices.Compact(slices.Sorted(maps.Values(g.dirs)))
+	first := g.Path()
+	return append([]string{first}, slices.DeleteFunc(all, func(dir string) bool { return dir == first })...)
 }
 
 // file is the path of a controller's file; "" where the controller is not there.

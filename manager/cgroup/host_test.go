@@ -152,6 +152,19 @@ func TestVersion1HasATreeForEachController(t *testing.T) {
 	}
 	f.wantWrites("cpu,cpuacct/hull/web/cpu.cfs_period_us=100000", "cpu,cpuacct/hull/web/cpu.cfs_quota_us=-1",
 		"memory/hull/web/memory.limit_in_bytes=536870912", "memory/hull/web/memory.memsw.limit_in_bytes=536870912", "pids/x/hull/web/pids.max=max")
+	if _, err := h.create("web", Limits{}); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a second group of that name: %v", err)
+	}
+	// What somebody left who was killed is no hindrance.
+	if err := os.RemoveAll(g.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.open("web"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half a group: %v", err)
+	}
+	if _, err := h.create("web", Limits{}); err != nil {
+		t.Error(err)
+	}
 	if err := g.Freeze(true); !errors.Is(err, errNotMounted) {
 		t.Errorf("freeze without a freezer: %v", err)
 	}

@@ -180,14 +180,16 @@ func (g *Group) Remove(ctx context.Context) error {
 	var why error
 	err := until(ctx, func() (bool, error) {
 		why = nil
-		for _, dir := range g.paths() {
+		for _, dir := range slices.Backward(g.paths()) {
 			busy, err := removeTree(dir)
 			if err != nil {
 				return false, err
 			}
-			why = errors.Join(why, busy)
+			if why = busy; why != nil {
+				return false, nil
+			}
 		}
-		return why == nil, nil
+		return true, nil
 	})
 	if err != nil {
 		return fmt.Errorf("group %q: remove: %w", g.name, errors.Join(why, err))

@@ -262,7 +262,7 @@ func unifiedWithoutControllers(t *testing.T) *Group {
 		})
 		h := &host{files: kernel{}, parent: filepath.Base(dir), bases: map[string]string{"": m.point}}
 		g := h.group("a")
-		if err := g.make(nil); err != nil {
+		if err := g.make(); err != nil {
 			t.Fatal(err)
 		}
 		return g

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/internal/lockfile"
 )
 
@@ -367,6 +371,62 @@ func TestAFollowerSeesWhatManyWrite(t *testing.T) {
 	group.Wait()
 }
 
+func TestADiskThatIsReallyFull(t *testing.T) {
+	// The thread ends with this goroutine, and what it has mounted with it.
+	runtime.LockOSThread()
+	dir := filepath.Join(t.TempDir(), "small")
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = unix.Unshare(unix.CLONE_NEWNS)
+	}
+	if err == nil {
+		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	}
+	if err == nil {
+		err = unix.Mount("tmpfs", dir, "tmpfs", 0, "size=32k")
+	}
+	if err != nil {
+		guesttest.Missing(t, "a small disk: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 16<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, dir, Limits{})
+	s := w.Stream(Stdout)
+	const n = 400
+	for i := range n {
+		write(t, s, fmt.Sprintf("%d\n", i))
+	}
+	if !errors.Is(w.Err(), unix.ENOSPC) {
+		t.Errorf("it is said to be %v", w.Err())
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, "on\n")
+	closed(t, w)
+	got := texts(t, dir, everything)
+	kept := len(got) - 2
+	lost := 0
+	for i := range n {
+		switch {
+		case i >= kept:
+			lost += len(fmt.Sprintln(i))
+		case got[i] != fmt.Sprintf("stdout %q", fmt.Sprintln(i)):
+			t.Errorf("record %d is %s", i, got[i])
+		}
+	}
+	if kept < 10 || kept == n || !strings.HasPrefix(got[kept], fmt.Sprintf(`stderr "hull: %d bytes`, lost)) || got[kept+1] != `stdout "on\n"` {
+		t.Errorf("%d are kept, then %q", kept, got[kept:])
+	}
+}
+
 // childVariable makes this binary a writer that logs numbers, says each when its
 // Write has returned, and waits to be killed.
 const childVariable = "HULL_TEST_LOG_DIR"
@@ -445,6 +505,40 @@ func TestAKilledWriterLosesNothingThatItWrote(t *testing.T) {
 			t.Errorf("%d records of the %d that were written", n, said)
 		}
 	}
+}
+
+// FuzzStream wants of any bytes, written in any pieces, the lines that splitting
+// the whole gives, and of each stream what was written to it.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte("a\nb"), uint16(1), uint16(3))
+	f.Add([]byte("é\xff\n\n"), uint16(2), uint16(9000))
+	f.Add([]byte("😀"), uint16(3), uint16(5000))
+	f.Fuzz(func(t *testing.T, unit []byte, step, times uint16) {
+		content := bytes.Repeat(unit, min(int(times), 1+3*maxText/max(1, len(unit))))
+		dir := t.TempDir()
+		w := open(t, dir, Limits{MaxSize: 1 << 20, MaxFiles: 100})
+		s := w.Stream(Stdout)
+		for rest := content; len(rest) > 0; {
+			n := min(len(rest), max(1+int(step), len(content)/500))
+			write(t, s, string(rest[:n]))
+			rest = rest[n:]
+		}
+		closed(t, w)
+		var got []byte
+		for r, err := range Read(t.Context(), dir, everything) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := bytes.IndexByte(r.Text, '\n')
+			if len(r.Text) == 0 || len(r.Text) > maxText || i >= 0 && i != len(r.Text)-1 {
+				t.Fatalf("a record of %d bytes, its line ends at %d", len(r.Text), i)
+			}
+			got = append(got, r.Text...)
+		}
+		if !bytes.Equal(got, content) {
+			t.Errorf("%d bytes came out of %d", len(got), len(content))
+		}
+	})
 }
 
 // FuzzParseRecord wants what is a record to be written as the same record again.

@@ -54,10 +54,8 @@ func (s *streamWriter) Write(p []byte) (int, error) {
 		return 0, nil
 	}
 	s.waits++ // whatever a timer waits for has come
-	text := p
-	if len(s.partial) > 0 {
-		text = append(s.partial, p...)
-	}
+	s.partial = append(s.partial, p...)
+	text := s.partial
 	now := s.w.now()
 	var records []Record
 	for {
@@ -71,9 +69,19 @@ func (s *streamWriter) Write(p []byte) (int, error) {
 	if len(records) > 0 {
 		s.w.appendLocked(records)
 	}
-	s.partial = append([]byte(nil), text...)
+	s.keep(text)
 	s.wait()
 	return len(p), nil
+}
+
+// keep makes text, the end of partial, all of it.
+func (s *streamWriter) keep(text []byte) {
+	switch {
+	case len(text) == 0:
+		s.partial = nil // an idle stream holds no buffer
+	case len(text) < len(s.partial):
+		s.partial = append(make([]byte, 0, maxText), text...)
+	}
 }
 
 // recordLength is how much of text is the next record: a line, or as much of a
