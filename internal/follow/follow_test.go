@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -274,8 +275,33 @@ func TestAFollowerEndsWhenItIsToldTo(t *testing.T) {
 	if err := <-end; err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	for range Lines(t.Context(), path, Options{Tail: all, Follow: true}) {
-		break // nothing is left behind: its goroutine ended before this does
+}
+
+func TestAReaderLeavesNothingOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for n := range 4 {
+		put(t, Rotated(path, n), "a\nb\n")
+	}
+	held := func() (files, goroutines int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries), runtime.NumGoroutine()
+	}
+	files, goroutines := held()
+	for _, follow := range []bool{false, true} {
+		for stop := range 9 {
+			n := 0
+			for range Lines(t.Context(), path, Options{Tail: all, Follow: follow}) {
+				if n++; n > stop || n == 8 {
+					break
+				}
+			}
+		}
+	}
+	if f, g := held(); f > files || g > goroutines {
+		t.Errorf("%d files and %d goroutines, were %d and %d", f, g, files, goroutines)
 	}
 }
 

@@ -20,7 +20,8 @@ const (
 	defaultMaxFiles = 3
 )
 
-// Limits bound what a log takes on the disk. A zero field is its default.
+// Limits bound what a log takes on the disk. A zero field is its default. Of a
+// log of one file, a follower is told of a gap whenever it begins anew.
 type Limits struct {
 	MaxSize  int64 // bytes of a file, one record more at most; 10 MiB
 	MaxFiles int   // files, the current one included; 3
