@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,40 +53,6 @@ func (e *execution) Signal(s syscall.Signal) error { return e.Process.Signal(s) 
 
 func (e *execution) Close() error { return e.client.Close() }
 
-// builtin has the agent do something itself, and turns its words into an error.
-func builtin(ctx context.Context, client *agent.Client, in io.Reader, out io.Writer, args ...string) error {
-	words := &capped{most: 4 << 10}
-	p, err := client.Spawn(ctx, agent.Command{Args: args, Builtin: true, KillOnDisconnect: true, Stdin: in, Stdout: out, Stderr: words})
-	if err != nil {
-		return err
-	}
-	exit, err := p.Wait(ctx)
-	if err != nil {
-		return err
-	}
-	if exit.Status() != 0 {
-		text := strings.TrimSpace(words.String())
-		if text == "" {
-			text = args[0] + ": " + exit.String()
-		}
-		return fmt.Errorf("in the guest: %q", text)
-	}
-	return nil
-}
-
-// capped keeps the beginning of what is written to it.
-type capped struct {
-	bytes.Buffer
-	most int
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	if room := c.most - c.Len(); room > 0 {
-		c.Buffer.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
-}
-
 // withAgent connects to a guest's agent for one thing.
 func (m *Manager) withAgent(ctx context.Context, ref, verb string, do func(*agent.Client) error) error {
 	id, err := m.resolve(ref)
@@ -108,7 +73,7 @@ func (m *Manager) withAgentOf(ctx context.Context, id string, do func(*agent.Cli
 // signal sends a signal to the guest's main process.
 func (m *Manager) signal(ctx context.Context, id string, s syscall.Signal) error {
 	return m.withAgentOf(ctx, id, func(c *agent.Client) error {
-		if err := builtin(ctx, c, nil, nil, "signal", fmt.Sprint(int(s))); err != nil {
+		if err := c.SignalMain(ctx, s); err != nil {
 			return err
 		}
 		if d, err := m.store.Description(id); err == nil {
@@ -121,13 +86,13 @@ func (m *Manager) signal(ctx context.Context, id string, s syscall.Signal) error
 // CopyFrom writes a tar archive of a guest's file or folder.
 func (m *Manager) CopyFrom(ctx context.Context, ref, path string, archive io.Writer) error {
 	return m.withAgent(ctx, ref, "copy from "+path, func(c *agent.Client) error {
-		return builtin(ctx, c, nil, archive, "get", path)
+		return c.Call(ctx, nil, archive, "get", path)
 	})
 }
 
 // CopyTo unpacks a tar archive into a guest's folder.
 func (m *Manager) CopyTo(ctx context.Context, ref, path string, archive io.Reader) error {
 	return m.withAgent(ctx, ref, "copy to "+path, func(c *agent.Client) error {
-		return builtin(ctx, c, archive, nil, "put", path)
+		return c.Call(ctx, archive, nil, "put", path)
 	})
 }

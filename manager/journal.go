@@ -34,7 +34,7 @@ func NewEvent(d *instance.Description, action string, attributes map[string]stri
 	if all == nil {
 		all = make(map[string]string)
 	}
-	all["kernel"] = d.Kernel
+	all["image"] = d.Kernel
 	maps.Copy(all, attributes)
 	return events.Event{Action: action, ID: d.ID, Name: d.Name, Attributes: all}
 }

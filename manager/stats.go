@@ -1,9 +1,7 @@
 package manager
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,12 +13,8 @@ import (
 	"github.com/hullvm/hull/manager/instance"
 )
 
-// Bounds of what a guest's agent says of itself: how long it may take, and how much
-// of it is read, in bytes.
-const (
-	guestStatsTime = 2 * time.Second
-	maxGuestStats  = 1 << 20
-)
+// guestStatsTime is how long a guest's agent may take to say what it counts.
+const guestStatsTime = 2 * time.Second
 
 // Stats returns what a running instance uses.
 func (m *Manager) Stats(ctx context.Context, ref string) (*Stats, error) {
@@ -97,19 +91,10 @@ func residentSize(pid int) (uint64, error) {
 	return pages * uint64(os.Getpagesize()), err
 }
 
-func (m *Manager) guestStats(ctx context.Context, id string) (*agent.Stats, error) {
-	s := new(agent.Stats)
-	return s, m.withAgentOf(ctx, id, func(c *agent.Client) error { return askJSON(ctx, c, s, maxGuestStats, "stats") })
-}
-
-// askJSON has a built-in of the guest's say something.
-func askJSON(ctx context.Context, c *agent.Client, into any, most int, args ...string) error {
-	said := &capped{most: most}
-	if err := builtin(ctx, c, nil, said, args...); err != nil {
+func (m *Manager) guestStats(ctx context.Context, id string) (s *agent.Stats, err error) {
+	err = m.withAgentOf(ctx, id, func(c *agent.Client) error {
+		s, err = c.Stats(ctx)
 		return err
-	}
-	if err := json.NewDecoder(bytes.NewReader(said.Bytes())).Decode(into); err != nil {
-		return fmt.Errorf("the guest's answer to %q: %w", args[0], err)
-	}
-	return nil
+	})
+	return s, err
 }

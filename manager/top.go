@@ -7,14 +7,13 @@ import (
 	"github.com/hullvm/hull/agent"
 )
 
-// maxProcessList bounds what is read of a guest's list of processes, in bytes.
-const maxProcessList = 16 << 20
-
 // Top lists the processes of a running guest.
 func (m *Manager) Top(ctx context.Context, ref string) ([]Process, error) {
 	var said []agent.ProcessInfo
 	err := m.withAgent(ctx, ref, "top", func(c *agent.Client) error {
-		return askJSON(ctx, c, &said, maxProcessList, "processes")
+		var err error
+		said, err = c.Processes(ctx)
+		return err
 	})
 	if err != nil {
 		return nil, err

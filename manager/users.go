@@ -39,13 +39,15 @@ func findUser(ctx context.Context, client *agent.Client, spec string) (*agent.Us
 // readGuestFile is a small file of the guest; one that is not there is empty.
 func readGuestFile(ctx context.Context, client *agent.Client, path string) ([]byte, error) {
 	archive := &capped{most: maxUserFile + 64<<10}
-	if err := builtin(ctx, client, nil, archive, "get", path); err != nil {
-		if ctx.Err() != nil || client.Err() != nil {
-			return nil, err
-		}
+	err := client.Call(ctx, nil, archive, "get", path)
+	var refused *agent.BuiltinError
+	if errors.As(err, &refused) {
 		return nil, nil // a guest of one program has no such file
 	}
-	r := tar.NewReader(bytes.NewReader(archive.Bytes()))
+	if err != nil {
+		return nil, err
+	}
+	r := tar.NewReader(&archive.Buffer)
 	if _, err := r.Next(); err != nil {
 		return nil, fmt.Errorf("guest's %s: %w", path, err)
 	}
@@ -54,6 +56,19 @@ func readGuestFile(ctx context.Context, client *agent.Client, path string) ([]by
 		return nil, fmt.Errorf("guest's %s: %w", path, err)
 	}
 	return b, nil
+}
+
+// capped keeps the beginning of what is written to it.
+type capped struct {
+	bytes.Buffer
+	most int // bytes
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	if room := c.most - c.Len(); room > 0 {
+		c.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
 }
 
 // parseUser finds a user by the guest's own lists (passwd(5), group(5)). A number
