@@ -1,0 +1,83 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// fake is a monitor whose machine is a few variables.
+type fake struct {
+	mu    sync.Mutex
+	calls []string
+	ended chan struct{} // closed when the machine has ended
+	fails error         // of all that only do something
+	text  string        // of a dump
+}
+
+func newFake() *fake { return &fake{ended: make(chan struct{})} }
+
+func (f *fake) did(format string, args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, fmt.Sprintf(format, args...))
+	return f.fails
+}
+
+func (f *fake) last() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.calls) == 0 {
+		return ""
+	}
+	return f.calls[len(f.calls)-1]
+}
+
+func (f *fake) Hello() Hello {
+	return Hello{PID: 1, Has: []string{"seccomp"}, Missing: []string{"landlock: the kernel has none"}}
+}
+func (f *fake) Start(context.Context) error       { return f.did("start") }
+func (f *fake) Pause(context.Context) error       { return f.did("pause") }
+func (f *fake) Resume(context.Context) error      { return f.did("resume") }
+func (f *fake) PowerButton(context.Context) error { return f.did("power-button") }
+func (f *fake) Kill(context.Context) error        { return f.did("kill") }
+func (f *fake) Status(context.Context) (Status, error) {
+	return Status{State: Paused, Timeline: []Mark{{"run", 5}}, Threads: []int{7, 0}}, f.did("status")
+}
+
+func (f *fake) Wait(ctx context.Context) (Exit, error) {
+	_ = f.did("wait")
+	select {
+	case <-f.ended:
+		return Exit{Reason: "power-off", Status: &GuestStatus{Code: 3}}, nil
+	case <-ctx.Done():
+		_ = f.did("wait ended")
+		return Exit{}, ctx.Err()
+	}
+}
+func (f *fake) Dump(context.Context) (string, error) { return f.text, f.did("dump") }
+func (f *fake) Balloon(context.Context) (Balloon, error) {
+	return Balloon{Target: 1 << 40, Actual: 4096}, f.did("balloon")
+}
+
+func (f *fake) SetBalloon(_ context.Context, n uint64) error {
+	return f.did("balloon %d", n)
+}
+
+func (f *fake) SetDiskLimits(_ context.Context, l DiskLimits) error { return f.did("limits %+v", l) }
+func (f *fake) ResizeDisk(_ context.Context, s DiskSize) error      { return f.did("disk %+v", s) }
+func (f *fake) SetLink(_ context.Context, l Link) error             { return f.did("link %+v", l) }
+func (f *fake) ResizeConsole(_ context.Context, s ConsoleSize) error {
+	return f.did("console %+v", s)
+}
+
+func (f *fake) Devices(context.Context) ([]Device, error) {
+	return []Device{{Name: "root", Kind: "disk", Address: "00:01.0", Counters: map[string]uint64{"reads": 1}}}, f.did("devices")
+}
+
+func (f *fake) Memory(context.Context) (Memory, error) {
+	return Memory{Size: 1 << 30, Resident: 1 << 20}, f.did("memory")
+}
+
+var errFake = errors.New("the fake has no wish to")
