@@ -3,6 +3,7 @@ package kvm
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +54,24 @@ func Open(path string) (*System, error) {
 		return nil, s.fail("open", err)
 	}
 	s.fd = fd
+	if err := s.greet(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// FromFile is the KVM device in f, which another process may have opened. It closes
+// f.
+func FromFile(f *os.File) (*System, error) {
+	s := &System{handle: handle{object: fmt.Sprintf("KVM %q", f.Name()), fd: -1}}
+	raw, err := f.SyscallConn()
+	if err == nil {
+		controlErr := raw.Control(func(fd uintptr) { s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+		err = errors.Join(controlErr, err)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, errors.Join(s.fail("take over", err), s.Close())
+	}
 	if err := s.greet(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -148,3 +148,14 @@ func (r *region) discardAt(off, n uint64, fd int, fdOffset uint64) error {
 	}
 	return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(fdOffset+off), int64(n))
 }
+
+// residentAt asks which of the n bytes at offset off of the region the host holds
+// (mincore(2)): a byte of answer for each page. The callers hold that off+n <=
+// r.size, which are whole pages, and that answer has n/PageSize bytes or more.
+func (r *region) residentAt(off, n uint64, answer []byte) error {
+	p := unsafe.Add(r.host.p, off)
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(p), uintptr(n), uintptr(unsafe.Pointer(unsafe.SliceData(answer)))); errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -18,6 +18,6 @@ func (s *Set) addBalloon(m *configs.Machine) error {
 		return err
 	}
 	s.Balloon = d
-	s.add("balloon", d)
+	s.add(Label{Kind: "balloon"}, d)
 	return nil
 }

@@ -29,6 +29,6 @@ func (s *Set) addConsole(m *configs.Machine) error {
 	s.onClose("console", d.Close)
 	s.drains = append(s.drains, d.Drain)
 	s.Console = d
-	s.add("console", d)
+	s.add(Label{Kind: "console"}, d)
 	return nil
 }

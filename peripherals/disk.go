@@ -11,7 +11,8 @@ import (
 )
 
 func (s *Set) addDisk(c *configs.Disk) error {
-	name := fmt.Sprintf("disk %q", c.Name)
+	label := Label{"disk", c.Name}
+	name := label.String()
 	files := s.files.Take(handover.Disk, c.Name)
 	if len(files) == 0 {
 		return fmt.Errorf("%s: no descriptor was handed over", name)
@@ -39,6 +40,6 @@ func (s *Set) addDisk(c *configs.Disk) error {
 		return err
 	}
 	s.Disks[c.Name], s.Images[c.Name] = d, image
-	s.add(name, d)
+	s.add(label, d)
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 )
 
 func (s *Set) addNet(machine string, c *configs.Net) error {
-	name := fmt.Sprintf("net %q", c.Name)
+	label := Label{"net", c.Name}
+	name := label.String()
 	backend, err := s.netBackend(c)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -42,7 +43,7 @@ func (s *Set) addNet(machine string, c *configs.Net) error {
 	}
 	s.onClose(name, d.Close)
 	s.Nets[c.Name] = d
-	s.add(name, d)
+	s.add(label, d)
 	return nil
 }
 

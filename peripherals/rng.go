@@ -15,6 +15,6 @@ func (s *Set) addRNG(m *configs.Machine) error {
 		Limits: ratelimit.Limits{Bytes: ratelimit.Rate{PerSecond: uint64(m.RNG.BytesPerSecond)}},
 		Log:    s.options.Log,
 	})
-	s.add("rng", s.RNG)
+	s.add(Label{Kind: "rng"}, s.RNG)
 	return nil
 }

@@ -40,10 +40,24 @@ type Device struct {
 	Device virtio.Device
 }
 
+// Label is a device's kind (disk, net, share, vsock, console, rng or balloon) and
+// its name in the description, where it has one.
+type Label struct{ Kind, Name string }
+
+func (l Label) String() string {
+	if l.Name == "" {
+		return l.Kind
+	}
+	return fmt.Sprintf("%s %q", l.Kind, l.Name)
+}
+
 // Set is the devices of one machine and what stands behind them.
 type Set struct {
 	// Devices has them all, in the order of the machine's PCI bus.
 	Devices []Device
+
+	// Labels say what each of Devices is.
+	Labels []Label
 
 	// The same, each by its own type: disks, networks by their names in the
 	// description; nil for what the machine has not.
@@ -142,8 +156,9 @@ func (s *Set) Close() error {
 }
 
 // add puts a device at the end of the bus.
-func (s *Set) add(name string, d virtio.Device) {
-	s.Devices = append(s.Devices, Device{Name: name, Device: d})
+func (s *Set) add(l Label, d virtio.Device) {
+	s.Labels = append(s.Labels, l)
+	s.Devices = append(s.Devices, Device{Name: l.String(), Device: d})
 }
 
 // onClose has Close end something.

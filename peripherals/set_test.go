@@ -2,6 +2,7 @@ package peripherals
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,6 +76,9 @@ enabled = true
 		if got[i] != want[i] {
 			t.Errorf("device %d is %v, want %v", i, got[i], want[i])
 		}
+	}
+	if got, want := fmt.Sprint(s.Labels), `[disk "b" vsock console rng balloon]`; got != want {
+		t.Errorf("labels are %s, want %s", got, want)
 	}
 	if s.Disks["b"] == nil || s.Vsock == nil || s.Console == nil || s.Balloon == nil {
 		t.Error("a device cannot be reached by its name")

@@ -9,7 +9,8 @@ import (
 )
 
 func (s *Set) addShare(c *configs.Share) error {
-	name := fmt.Sprintf("share %q", c.Name)
+	label := Label{"share", c.Name}
+	name := label.String()
 	server, err := s.need(handover.Share, c.Name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -22,6 +23,6 @@ func (s *Set) addShare(c *configs.Share) error {
 		return err // it has closed the socket
 	}
 	s.onClose(name, d.Close)
-	s.add(name, d)
+	s.add(label, d)
 	return nil
 }

@@ -49,6 +49,6 @@ func (s *Set) vsock(c *configs.Vsock) error {
 	s.onClose("vsock", func() error { return errors.Join(server.Close(), <-served, d.Close()) })
 	s.drains = append(s.drains, d.Drain)
 	s.Vsock = d
-	s.add("vsock", d)
+	s.add(Label{Kind: "vsock"}, d)
 	return nil
 }

@@ -19,9 +19,11 @@ import (
 // instruction could run. On an error nothing is left behind.
 func New(c Config) (_ *Machine, err error) {
 	if c.Machine == nil {
+		c.closeKVM()
 		return nil, errors.New("machine: no description given")
 	}
 	if want := c.Machine.PCIDevices(); len(c.Devices) != want {
+		c.closeKVM()
 		return nil, fmt.Errorf("machine %q: its description has %d devices for the PCI bus, and %d were handed over", c.Machine.Name, want, len(c.Devices))
 	}
 	m := &Machine{
@@ -68,7 +70,7 @@ func New(c Config) (_ *Machine, err error) {
 
 // openKVM opens the device and refuses one that could not run the machine.
 func (m *Machine) openKVM(c *Config) error {
-	system, err := kvm.Open(c.kvmPath())
+	system, err := c.kvm()
 	if err != nil {
 		return err
 	}
@@ -185,11 +187,21 @@ func Plan(c Config) ([]boot.Range, error) {
 	return m.placed, nil
 }
 
-func (c *Config) kvmPath() string {
-	if c.KVM == "" {
-		return "/dev/kvm"
+// closeKVM is for errors before the device is used.
+func (c *Config) closeKVM() {
+	if c.KVMFile != nil {
+		_ = c.KVMFile.Close() // nothing was done with it
 	}
-	return c.KVM
+}
+
+func (c *Config) kvm() (*kvm.System, error) {
+	switch {
+	case c.KVMFile != nil:
+		return kvm.FromFile(c.KVMFile)
+	case c.KVM == "":
+		return kvm.Open("/dev/kvm")
+	}
+	return kvm.Open(c.KVM)
 }
 
 var _ io.Closer = (*Machine)(nil)

@@ -3,6 +3,7 @@ package vmm
 import (
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/hullvm/hull/configs"
@@ -33,6 +34,10 @@ type Config struct {
 
 	// KVM is the path of the KVM device; empty means /dev/kvm.
 	KVM string
+
+	// KVMFile is the KVM device where it is open already, and is New's to close;
+	// nil to open KVM.
+	KVMFile *os.File
 
 	// AllowSlowKVM lets the machine run on a KVM that emulates kernel code
 	// instruction by instruction (ErrSlowKVM).

@@ -28,13 +28,22 @@ const (
 )
 
 // State is where a machine stands.
-type State int
+type State int32
 
-// The states of a running driver; see the package's diagram.
+// The states; see the package's diagram.
 const (
-	Running State = iota
+	Ready State = iota // built, and not started
+	Running
 	Paused
+	Ended
 )
+
+var stateNames = [...]string{Ready: "ready", Running: "running", Paused: "paused", Ended: "ended"}
+
+func (s State) String() string { return stateNames[s] }
+
+// State is where the machine stands now.
+func (m *Machine) State() State { return State(m.state.Load()) }
 
 // Pause holds every vCPU outside the guest. A paused machine that is paused
 // again stays paused. It returns ErrNotRunning where the machine is not started
@@ -74,11 +83,13 @@ func (m *Machine) drive() {
 		select {
 		case e := <-m.endWith:
 			m.exit = m.stop(e)
+			m.state.Store(int32(Ended))
 			close(m.exited)
 			return
 		case r := <-m.requests:
 			next, err := m.move(state, r.kind)
 			state = next
+			m.state.Store(int32(state))
 			r.reply <- err
 		}
 	}

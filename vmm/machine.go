@@ -37,6 +37,7 @@ type Machine struct {
 	requests chan request
 	start    sync.Once
 	started  atomic.Bool
+	state    atomic.Int32  // a State, for who asks; the driver's own decides
 	exited   chan struct{} // closed by the driver after exit is set
 	exit     Exit
 
@@ -52,6 +53,7 @@ var ErrNotRunning = errors.New("machine is not running")
 func (m *Machine) Start() {
 	m.start.Do(func() {
 		m.started.Store(true)
+		m.state.Store(int32(Running))
 		for _, v := range m.vcpus {
 			go v.loop()
 		}
@@ -97,6 +99,22 @@ func (m *Machine) Console() io.Writer { return (*consoleInput)(m) }
 
 // Timeline returns the moments of the machine's start that are known so far.
 func (m *Machine) Timeline() []Mark { return m.timeline.snapshot() }
+
+// MemorySize is the guest's RAM in bytes.
+func (m *Machine) MemorySize() uint64 { return m.memory.Size() }
+
+// MemoryResident is how much of the guest's RAM the host holds now, in bytes.
+func (m *Machine) MemoryResident() (uint64, error) { return m.memory.Resident() }
+
+// Threads are the vCPUs' threads as this process's namespace numbers them, 0 for
+// one that does not run.
+func (m *Machine) Threads() []int {
+	var tids []int
+	for _, v := range m.vcpus {
+		tids = append(tids, v.thread())
+	}
+	return tids
+}
 
 // Placed returns what was loaded where in guest memory.
 func (m *Machine) Placed() []boot.Range { return m.placed }

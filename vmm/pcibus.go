@@ -30,6 +30,10 @@ const (
 	pciFirstSlot = 1
 )
 
+// PCIAddress is where the device at an index of Config.Devices is on the bus, as
+// bus:slot.function.
+func PCIAddress(index int) string { return fmt.Sprintf("00:%02x.0", pciFirstSlot+index) }
+
 // pciBus is the machine's PCI bus with the devices on it.
 type pciBus struct {
 	root       *pci.RootComplex

@@ -201,6 +201,18 @@ func (v *vcpu) kick() error {
 	return nil
 }
 
+// thread is the number of the vCPU's thread, or 0.
+func (v *vcpu) thread() int {
+	v.kickMu.Lock()
+	defer v.kickMu.Unlock()
+	select {
+	case <-v.done:
+		return 0
+	default:
+		return v.tid
+	}
+}
+
 // close releases the vCPU. Its goroutine must have ended, or never have started.
 func (v *vcpu) close() error {
 	v.kickMu.Lock()

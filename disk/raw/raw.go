@@ -111,6 +111,15 @@ func (r *Image) Resize(size int64) error {
 	return nil
 }
 
+// Refresh takes over the length that the file's owner has given it.
+func (r *Image) Refresh() error {
+	if err := r.f.Refresh(); err != nil {
+		return fmt.Errorf("disk: %w", err)
+	}
+	r.size.Store(wholeSectors(r.f.Size()))
+	return nil
+}
+
 // Close closes the file. No other call may be under way.
 func (r *Image) Close() error { return r.f.Close() }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -210,5 +211,6 @@ func processorFlag(s *bufio.Scanner) string {
 }
 
 // Promised reports whether the processor has virtualisation of its own, so that
-// a KVM here runs kernel code and need not be measured.
-func Promised() bool { return ProcessorFlag() != "" }
+// a KVM here runs kernel code and need not be measured. The first call looks; a
+// process makes it before it can open nothing any more.
+var Promised = sync.OnceValue(func() bool { return ProcessorFlag() != "" })
