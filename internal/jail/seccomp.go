@@ -7,18 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runtimeCalls are the system calls of Go's runtime, and those that read and write
-// sockets and pipes. Each second it reads how much of the processors the control
-// group has (pread64).
-var runtimeCalls = []string{
-	"read", "write", "pread64", "close", "fcntl",
-	"munmap", "madvise", "brk", "mincore",
-	"futex", "sched_yield", "sched_getaffinity", "nanosleep", "clock_gettime", "clock_nanosleep", "gettimeofday",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "tgkill", "getpid", "gettid", "restart_syscall",
-	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "pipe2",
-	"getrandom", "exit", "exit_group",
-}
-
 // Calls are the system calls that a process may make besides those of Go's
 // runtime, which starts threads and no processes.
 type Calls struct {
@@ -27,6 +15,10 @@ type Calls struct {
 	// If are calls that depend on their arguments: one whose conditions all hold
 	// is allowed, and a name may be there more than once.
 	If []seccomp.NameWithConditions
+
+	// Refuse are calls that fail with EPERM: what is tried by libraries and is of no
+	// consequence.
+	Refuse []string
 
 	// Otherwise is what becomes of any other call.
 	Otherwise seccomp.Action
@@ -43,7 +35,7 @@ func Filter(c Calls) error {
 			DefaultAction: c.Otherwise,
 			Syscalls: []seccomp.SyscallGroup{{
 				Action: seccomp.ActionAllow,
-				Names:  append(append([]string(nil), runtimeCalls...), c.Names...),
+				Names:  append(names(Runtime()), c.Names...),
 				NamesWithCondtions: append([]seccomp.NameWithConditions{
 					// A thread, and no process.
 					{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD}}},
@@ -53,7 +45,7 @@ func Filter(c Calls) error {
 					{Name: "mmap", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}}},
 					{Name: "mprotect", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}}},
 				}, c.If...),
-			}},
+			}, {Action: seccomp.ActionErrno, Names: c.Refuse}},
 		},
 	})
 }

@@ -3,8 +3,6 @@ package jail
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -23,32 +21,8 @@ type Options struct {
 // landlock, or no seccomp.
 var ErrWeak = errors.New("not confined enough")
 
-// nobody is the user and group that own nothing.
-const nobody = 65534
-
 // Confinement says what holds the process.
-type Confinement struct {
-	Has     []string
-	Missing []string // what is not there, and why
-}
-
-func (c *Confinement) String() string {
-	s := strings.Join(c.Has, ", ")
-	if len(c.Missing) > 0 {
-		s += "; without " + strings.Join(c.Missing, ", ")
-	}
-	return s
-}
-
-// note keeps what became of a part of the confinement.
-func (c *Confinement) note(name string, err error) bool {
-	if err != nil {
-		c.Missing = append(c.Missing, fmt.Sprintf("%s: %v", name, err))
-		return false
-	}
-	c.Has = append(c.Has, name)
-	return true
-}
+type Confinement = jail.Confinement
 
 // Enter confines all threads of the process, for good. What the kernel does not
 // have, or the process may not do, is left out and noted; where too little is left
@@ -72,43 +46,28 @@ func enter(o Options) (*Confinement, error) {
 	if o.Namespaced {
 		err = found.makeRoot()
 	}
-	rooted := c.note("mount namespace", err)
+	rooted := c.Note("mount namespace", err)
 	if jail.InUserNamespace() {
-		c.note("user namespace", nil)
+		c.Note("user namespace", nil)
 	}
 	if unix.Geteuid() == 0 {
-		err := becomeNobody()
+		err := jail.BecomeNobody()
 		if !errors.Is(err, unix.EINVAL) || !jail.InUserNamespace() { // which may not have that user
-			c.note("user nobody", err)
+			c.Note("user nobody", err)
 		}
 	}
 	if err := jail.DropCapabilities(0); err != nil {
 		return c, fmt.Errorf("capabilities: %w", err)
 	}
-	c.note("no capabilities", nil)
+	c.Note("no capabilities", nil)
 	if err := jail.NoNewPrivileges(); err != nil {
 		return c, err
 	}
-	c.note("no_new_privs", nil)
-	locked := c.note("landlock", found.restrict(rooted))
-	filtered := c.note("seccomp", filter())
+	c.Note("no_new_privs", nil)
+	locked := c.Note("landlock", found.restrict(rooted))
+	filtered := c.Note("seccomp", filter())
 	if !rooted && !locked || !filtered {
 		return c, fmt.Errorf("%w: %v", ErrWeak, c)
 	}
 	return c, nil
-}
-
-// becomeNobody gives up the rights that root has without capabilities: those of
-// the owner of most files and processes.
-func becomeNobody() error {
-	if err := jail.DropCapabilities(1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID); err != nil {
-		return err
-	}
-	if err := syscall.Setresgid(nobody, nobody, nobody); err != nil {
-		return fmt.Errorf("setresgid: %w", err)
-	}
-	if err := syscall.Setresuid(nobody, nobody, nobody); err != nil {
-		return fmt.Errorf("setresuid: %w", err)
-	}
-	return nil
 }

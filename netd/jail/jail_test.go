@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/internal/jail"
 )
 
 // inmate is the program that tries to get out. It is built without cgo, as
@@ -115,7 +117,7 @@ func modes() []mode {
 		user,
 		{"root with namespaces", syscall.SysProcAttr{Cloneflags: own}, []string{"-namespaced"}, with("mount namespace", "user nobody")},
 		{"root", syscall.SysProcAttr{}, nil, with("landlock", "user nobody")},
-		{"a user", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}, nil, with("landlock")},
+		{"a user", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: jail.Nobody, Gid: jail.Nobody}}, nil, with("landlock")},
 	}
 }
 

@@ -36,9 +36,6 @@ func find(path string) resolver {
 	return r
 }
 
-// quiet are the attributes of mounts: no devices, and no programs.
-const quiet = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
-
 // makeRoot makes a file system that has the resolver's file alone the root.
 func (r resolver) makeRoot() error {
 	if err := jail.PrivateMounts(); err != nil {
@@ -51,7 +48,7 @@ func (r resolver) makeRoot() error {
 	if shown >= 0 {
 		defer unix.Close(shown)
 	}
-	tree, err := emptyTree()
+	tree, err := jail.EmptyTree()
 	if err != nil {
 		return fmt.Errorf("make an empty root: %w", err)
 	}
@@ -64,7 +61,7 @@ func (r resolver) makeRoot() error {
 			return err
 		}
 	}
-	return attributes(tree, unix.MOUNT_ATTR_RDONLY|quiet)
+	return jail.SetAttributes(tree, unix.MOUNT_ATTR_RDONLY|jail.Quiet)
 }
 
 // clone makes a mount of what is to be shown, that nothing can be written in; or
@@ -82,41 +79,11 @@ func (r resolver) clone() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("clone the mount of %s: %w", r.show, err)
 	}
-	if err := attributes(fd, unix.MOUNT_ATTR_RDONLY|quiet); err != nil {
+	if err := jail.SetAttributes(fd, unix.MOUNT_ATTR_RDONLY|jail.Quiet); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
-}
-
-func attributes(tree int, set uint64) error {
-	attr := &unix.MountAttr{Attr_set: set}
-	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
-		return fmt.Errorf("set a mount's attributes: %w", err)
-	}
-	return nil
-}
-
-// emptyTree makes a file system with nothing in it.
-func emptyTree() (int, error) {
-	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, fmt.Errorf("fsopen: %w", err)
-	}
-	defer unix.Close(fs)
-	for key, value := range map[string]string{"mode": "0755", "size": "16k", "nr_inodes": "32"} {
-		if err := unix.FsconfigSetString(fs, key, value); err != nil {
-			return -1, fmt.Errorf("%s=%s: %w", key, value, err)
-		}
-	}
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return -1, fmt.Errorf("fsconfig: %w", err)
-	}
-	tree, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, quiet)
-	if err != nil {
-		return -1, fmt.Errorf("fsmount: %w", err)
-	}
-	return tree, nil
 }
 
 // place puts the mount where it was in the root that was left, and a link to it
