@@ -1,10 +1,6 @@
 package jail
 
-import (
-	"github.com/elastic/go-seccomp-bpf"
-
-	"github.com/hullvm/hull/internal/jail"
-)
+import "github.com/hullvm/hull/internal/jail"
 
 // System calls that are allowed besides those of the runtime.
 var (
@@ -30,5 +26,5 @@ func filter(readOnly bool) error {
 	if !readOnly {
 		names = append(append([]string(nil), names...), writeCalls...)
 	}
-	return jail.Filter(jail.Calls{Names: names, Otherwise: seccomp.ActionErrno})
+	return jail.Filter(jail.Calls{Names: names, Otherwise: jail.Fail})
 }

@@ -1,9 +1,11 @@
 package jail
 
 import (
-	"errors"
+	"fmt"
+	"runtime"
 
-	"github.com/elastic/go-seccomp-bpf"
+	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -12,40 +14,84 @@ import (
 type Calls struct {
 	Names []string
 
-	// If are calls that depend on their arguments: one whose conditions all hold
-	// is allowed, and a name may be there more than once.
-	If []seccomp.NameWithConditions
+	// If are calls that depend on their arguments. One name may be there more than
+	// once: what one of them allows is allowed. Those that are made most come first.
+	If []If
 
 	// Refuse are calls that fail with EPERM: what is tried by libraries and is of no
 	// consequence.
 	Refuse []string
 
 	// Otherwise is what becomes of any other call.
-	Otherwise seccomp.Action
+	Otherwise Action
 }
+
+// If allows a call where all conditions hold.
+type If struct {
+	Name  string
+	Where []Condition
+}
+
+// Action is what becomes of a call.
+type Action uint32
+
+// The actions there are.
+const (
+	Allow Action = unix.SECCOMP_RET_ALLOW
+	Kill  Action = unix.SECCOMP_RET_KILL_PROCESS
+	Fail  Action = unix.SECCOMP_RET_ERRNO | Action(unix.EPERM)
+)
 
 // Filter allows these system calls and no others.
 func Filter(c Calls) error {
-	if !seccomp.Supported() {
-		return errors.New("the kernel has none")
+	program, err := c.program()
+	if err != nil {
+		return err
 	}
-	return seccomp.LoadFilter(seccomp.Filter{
-		Flag: seccomp.FilterFlagTSync,
-		Policy: seccomp.Policy{
-			DefaultAction: c.Otherwise,
-			Syscalls: []seccomp.SyscallGroup{{
-				Action: seccomp.ActionAllow,
-				Names:  append(names(Runtime()), c.Names...),
-				NamesWithCondtions: append([]seccomp.NameWithConditions{
-					// A thread, and no process.
-					{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD}}},
-					// The runtime names its memory.
-					{Name: "prctl", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal, Value: unix.PR_SET_VMA}}},
-					// Memory, and no code.
-					{Name: "mmap", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}}},
-					{Name: "mprotect", Conditions: seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}}},
-				}, c.If...),
-			}, {Action: seccomp.ActionErrno, Names: c.Refuse}},
-		},
-	})
+	raw, err := bpf.Assemble(program)
+	if err != nil {
+		return err
+	}
+	return load(raw)
+}
+
+// program is the filter. Those calls that have conditions come first: the kernel
+// remembers of the others that they are allowed, and does not look.
+func (c Calls) program() ([]bpf.Instruction, error) {
+	if runtime.GOARCH != "amd64" {
+		return nil, fmt.Errorf("seccomp: no filter for %s", runtime.GOARCH)
+	}
+	b := builder{otherwise: c.Otherwise, numbers: arch.X86_64.SyscallNames, seen: make(map[string]bool)}
+	b.head(uint32(arch.X86_64.ID))
+	conditional := append(append([]If(nil), c.If...), runtimeIf()...)
+	for i, first := range conditional {
+		if b.seen[first.Name] {
+			continue // with the first of its name
+		}
+		var alternatives [][]Condition
+		for _, other := range conditional[i:] {
+			if other.Name == first.Name {
+				alternatives = append(alternatives, other.Where)
+			}
+		}
+		b.conditional(first.Name, alternatives)
+	}
+	for _, name := range append(names(Runtime()), c.Names...) {
+		b.always(name, Allow)
+	}
+	for _, name := range c.Refuse {
+		b.always(name, Fail)
+	}
+	b.add(bpf.RetConstant{Val: uint32(c.Otherwise)})
+	return b.program, b.err
+}
+
+// runtimeIf are RuntimeConditional, with their conditions.
+func runtimeIf() []If {
+	return []If{
+		{"mmap", []Condition{NoBits(2, unix.PROT_EXEC)}},
+		{"mprotect", []Condition{NoBits(2, unix.PROT_EXEC)}},
+		{"clone", []Condition{AnyBits(0, unix.CLONE_THREAD)}},
+		{"prctl", []Condition{OneOf(0, unix.PR_SET_VMA)}},
+	}
 }

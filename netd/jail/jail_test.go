@@ -67,6 +67,7 @@ var attempts = map[string]string{
 	"make a packet socket":        killed,
 	"make a netlink one":          killed,
 	"make a ping socket":          killed,
+	"make another's socket":       killed,
 	"run a program":               killed,
 	"fork":                        killed,
 	"mount":                       killed,

@@ -1,7 +1,6 @@
 package jail
 
 import (
-	"github.com/elastic/go-seccomp-bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/internal/jail"
@@ -19,15 +18,11 @@ var calls = []string{
 // filter allows these, and the sockets of TCP and UDP. Any other call ends the
 // process.
 func filter() error {
-	var sockets []seccomp.NameWithConditions
-	for _, family := range []uint64{unix.AF_INET, unix.AF_INET6} {
-		for _, kind := range []uint64{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
-			sockets = append(sockets, seccomp.NameWithConditions{Name: "socket", Conditions: seccomp.ArgumentConditions{
-				{Argument: 0, Operation: seccomp.Equal, Value: family},
-				{Argument: 1, Operation: seccomp.Equal, Value: kind | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC},
-				{Argument: 2, Operation: seccomp.Equal, Value: 0},
-			}})
-		}
-	}
-	return jail.Filter(jail.Calls{Names: calls, If: sockets, Otherwise: seccomp.ActionKillProcess})
+	const flags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+	sockets := jail.If{Name: "socket", Where: []jail.Condition{
+		jail.OneOf(0, unix.AF_INET, unix.AF_INET6),
+		jail.OneOf(1, unix.SOCK_STREAM|flags, unix.SOCK_DGRAM|flags),
+		jail.OneOf(2, 0),
+	}}
+	return jail.Filter(jail.Calls{Names: calls, If: []jail.If{sockets}, Otherwise: jail.Kill})
 }

@@ -97,6 +97,9 @@ func attempts(before int, secret string) map[string]func() error {
 		"make a raw socket":    func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)) },
 		"make a packet socket": func() error { return fd(unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)) },
 		"make a netlink one":   func() error { return fd(unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, 0)) },
+		"make another's socket": func() error { // whose family is mmap's number
+			return fd(unix.Socket(unix.AF_X25, unix.SOCK_SEQPACKET, 0))
+		},
 		"make a ping socket":   func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)) },
 		"run a program":        func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
 		"fork":                 fork,
