@@ -3,7 +3,6 @@ package vmm
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"sync"
@@ -52,24 +51,6 @@ func say(text string) []byte {
 // mark is a guest that writes a boot mark and goes on behind it.
 func mark(value byte) []byte { return []byte{0xb0, value, 0xe6, 0x80} }
 
-// bareKernel wraps code in the ELF file of a kernel that is loaded at 1 MiB and
-// has room behind it.
-func bareKernel(code []byte) []byte {
-	const header, program, load = 64, 56, 0x100000
-	var b bytes.Buffer
-	w := func(v any) { _ = binary.Write(&b, binary.LittleEndian, v) }
-	b.WriteString("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-	w([]uint16{2, 62}) // ET_EXEC, x86-64
-	w(uint32(1))
-	w([]uint64{load, header, 0})
-	w(uint32(0))
-	w([]uint16{header, program, 1, 0, 0, 0})
-	w([]uint32{1, 7}) // PT_LOAD, rwx
-	w([]uint64{header + program, load, load, uint64(len(code)), max(uint64(len(code)), 1<<20), 4096})
-	b.Write(code)
-	return b.Bytes()
-}
-
 // describe parses the description of a test's machine; kernel is named by the
 // test itself.
 func describe(t testing.TB, vcpus int, memory string) *configs.Machine {
@@ -86,7 +67,7 @@ func describe(t testing.TB, vcpus int, memory string) *configs.Machine {
 func newBare(t testing.TB, code []byte, change func(*Config)) *Machine {
 	t.Helper()
 	guesttest.RequireDevice(t)
-	image := bareKernel(code)
+	image := guesttest.BareKernel(code)
 	c := Config{
 		Machine:      describe(t, 1, "32MiB"),
 		Kernel:       Image{Name: "test kernel", File: bytes.NewReader(image), Size: int64(len(image))},

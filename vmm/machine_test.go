@@ -260,7 +260,7 @@ func TestTimelineIsInOrderAndBounded(t *testing.T) {
 
 func TestNewLeavesNothingBehindWhenItRefuses(t *testing.T) {
 	guesttest.RequireDevice(t)
-	image := bareKernel(asmSpin)
+	image := guesttest.BareKernel(asmSpin)
 	good := Image{Name: "good", File: bytes.NewReader(image), Size: int64(len(image))}
 	text := strings.Repeat("not a kernel", 1000)
 	for name, test := range map[string]struct {

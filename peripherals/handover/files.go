@@ -12,19 +12,22 @@ type Use string
 
 // What a machine's process is handed. Those of a device bear its name.
 const (
-	KVM     Use = "kvm"          // /dev/kvm
-	Serial  Use = "serial"       // takes what the guest writes to COM1
-	Disk    Use = "disk"         // an image, then what it is backed by, one after the other
-	Tap     Use = "tap"          // a queue each, with a virtio_net_hdr_v1 before frames
-	VHost   Use = "vhost-net"    // one for each queue of a tap
-	Frames  Use = "frames"       // a socket, with a frame in each message
-	Share   Use = "share"        // a file server's socket
-	Vsock   Use = "vsock"        // the listener of the guest's sockets
-	Broker  Use = "vsock-broker" // the socket that connections to the host are asked for by
-	Console Use = "console"      // takes what the guest writes to its virtio console
+	KVM      Use = "kvm"          // /dev/kvm
+	Kernel   Use = "kernel"       // what the machine boots
+	Initrd   Use = "initrd"       // and what it has at hand then
+	Terminal Use = "terminal"     // a stream socket: the console's output, and its input
+	Serial   Use = "serial"       // takes what the guest writes to COM1
+	Disk     Use = "disk"         // an image, then what it is backed by, one after the other
+	Tap      Use = "tap"          // a queue each, with a virtio_net_hdr_v1 before frames
+	VHost    Use = "vhost-net"    // one for each queue of a tap
+	Frames   Use = "frames"       // a socket, with a frame in each message
+	Share    Use = "share"        // a file server's socket
+	Vsock    Use = "vsock"        // the listener of the guest's sockets
+	Broker   Use = "vsock-broker" // the socket that connections to the host are asked for by
+	Console  Use = "console"      // takes what the guest writes to its virtio console
 )
 
-var uses = []Use{KVM, Serial, Disk, Tap, VHost, Frames, Share, Vsock, Broker, Console}
+var uses = []Use{KVM, Kernel, Initrd, Terminal, Serial, Disk, Tap, VHost, Frames, Share, Vsock, Broker, Console}
 
 // Files are open files by their uses. Whoever takes some owns them; the others are
 // closed with Close. The zero value has none.

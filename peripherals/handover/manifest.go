@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Limits of a manifest that comes from elsewhere.
@@ -83,6 +85,11 @@ func (m Manifest) Open(first int) *Files {
 	for _, e := range m {
 		g := group{use: e.Use, name: e.Name}
 		for _, name := range e.Files {
+			if e.Use == Share {
+				// Its user waits with deadlines, and a program is started with
+				// descriptors that block. One that is none fails where it is used.
+				_ = unix.SetNonblock(first, true)
+			}
 			g.files = append(g.files, os.NewFile(uintptr(first), name))
 			first++
 		}
