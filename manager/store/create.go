@@ -16,6 +16,11 @@ func (s *Store) Create(d *instance.Description) (err error) {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("instance: %w", err)
 	}
+	unlock, err := s.lockNames()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	tmp := s.Dir(newPrefix + d.ID)
 	if err := os.Mkdir(tmp, 0o700); err != nil {
 		return fmt.Errorf("instance %s: make folder: %w", d.Name, err)
@@ -33,11 +38,6 @@ func (s *Store) Create(d *instance.Description) (err error) {
 	); err != nil {
 		return fmt.Errorf("instance %s: %w", d.Name, err)
 	}
-	unlock, err := s.lockNames()
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	if err := s.takeName(d.Name, d.ID); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@
 //	instances/ID/lock            held (flock) by whoever changes the instance
 //	instances/ID/alive           locked (OFD lock) by its supervisor while that lives
 //	names/NAME                   a link whose text is the id
-//	names.lock                   held by whoever gives or takes a name
+//	names.lock                   held by whoever makes an instance, or gives or takes a name
 //	removing/ID                  an instance that is being deleted
 //
 // Files are written whole and durably before a call returns, and directories come

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/hullvm/hull/manager/instance"
 )
@@ -88,28 +88,36 @@ func (s *Store) Remove(id string) error {
 	return err
 }
 
-// makingTime is longer than any process takes to make an instance.
-const makingTime = time.Hour
-
 // sweep deletes what was being deleted, and what was being made, by processes
-// that were killed. Another process may be at it as well: what is gone is no
-// failure.
+// that were killed, with the names that those had.
 func (s *Store) sweep() error {
-	left, err := os.ReadDir(s.removing())
+	if list, err := s.remains(); err != nil || len(list) == 0 {
+		return err
+	}
+	// Whoever makes an instance holds this lock: what is made now is nobody's.
+	// Somebody may be deleting what is deleted here: what is gone is no failure.
+	unlock, err := s.lockNames()
 	if err != nil {
-		return fmt.Errorf("instances: %w", err)
+		return err
 	}
-	for _, e := range left {
-		_ = os.RemoveAll(filepath.Join(s.removing(), e.Name()))
+	defer unlock()
+	list, err := s.remains()
+	for _, path := range list {
+		id := strings.TrimPrefix(filepath.Base(path), newPrefix)
+		err = errors.Join(err, s.freeNamesOf(id), os.RemoveAll(path))
 	}
+	return err
+}
+
+// remains lists the directories of instances that are being made or deleted.
+func (s *Store) remains() ([]string, error) {
 	made, err := filepath.Glob(filepath.Join(s.instances(), newPrefix+"*"))
 	if err != nil {
-		return fmt.Errorf("instances: %w", err)
+		return nil, fmt.Errorf("instances: %w", err)
 	}
-	for _, path := range made {
-		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > makingTime {
-			_ = os.RemoveAll(path)
-		}
+	deleted, err := filepath.Glob(filepath.Join(s.removing(), "*"))
+	if err != nil {
+		return nil, fmt.Errorf("instances: %w", err)
 	}
-	return nil
+	return append(made, deleted...), nil
 }

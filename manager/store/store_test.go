@@ -168,7 +168,10 @@ func TestRemainsOfTheKilled(t *testing.T) {
 	if got := list(t, s.removing()); len(got) != 0 {
 		t.Errorf("still there: %v", got)
 	}
-	if got, want := list(t, s.instances()), []string{id("a"), id("b"), id("c"), "new-" + id("d")}; !slices.Equal(got, want) {
+	if got, want := list(t, s.names()), []string{"old", "one", "taken"}; !slices.Equal(got, want) {
+		t.Errorf("names: %v, want %v", got, want)
+	}
+	if got, want := list(t, s.instances()), []string{id("a"), id("b"), id("c")}; !slices.Equal(got, want) {
 		t.Errorf("instances: %v, want %v", got, want)
 	}
 }
