@@ -78,9 +78,10 @@ func (c *console) typed(b []byte) {
 }
 
 // attach has a connection hear the console, and speak to the guest with input,
-// until either end goes. It owns the connection, and returns at once.
-func (c *console) attach(conn net.Conn, from io.Reader, input bool) error {
-	l := &listener{conn: conn, wake: make(chan struct{}, 1)}
+// until either end goes. It owns the connection, and returns at once. What the guest
+// writes from now on follows the greeting.
+func (c *console) attach(conn net.Conn, from io.Reader, input bool, greeting []byte) error {
+	l := &listener{conn: conn, wake: make(chan struct{}, 1), backlog: greeting}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -48,7 +48,7 @@ func (s *safeBuffer) String() string {
 func attach(t *testing.T, c *console, input bool) net.Conn {
 	t.Helper()
 	ours, theirs := pair(t)
-	if err := c.attach(theirs, theirs, input); err != nil {
+	if err := c.attach(theirs, theirs, input, nil); err != nil {
 		t.Fatal(err)
 	}
 	return ours
@@ -153,7 +153,7 @@ func TestListenersAreCounted(t *testing.T) {
 		attach(t, c, false)
 	}
 	_, theirs := pair(t)
-	if err := c.attach(theirs, theirs, false); err != errManyListeners {
+	if err := c.attach(theirs, theirs, false, nil); err != errManyListeners {
 		t.Errorf("one too many: %v", err)
 	}
 	c.close()

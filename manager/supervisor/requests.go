@@ -72,10 +72,28 @@ func (s *supervisor) handle(ctx context.Context, r *run, a *asked) {
 		err = unknown(a.Op)
 	}
 	if err != nil {
+		if r.endsSoon() {
+			err = wrongState("it has ended meanwhile: %w", err)
+		}
 		a.fail(err)
 		return
 	}
 	s.reply(a)
+}
+
+// settleTime is how long it takes at most until an end is known that a request has
+// failed by.
+const settleTime = 200 * time.Millisecond
+
+// endsSoon reports whether the machine has ended, as it may have when a request has
+// just failed.
+func (r *run) endsSoon() bool {
+	select {
+	case <-r.machine.Ended():
+		return true
+	case <-time.After(settleTime):
+		return false
+	}
 }
 
 func unknown(op Op) error {
@@ -84,7 +102,7 @@ func unknown(op Op) error {
 
 func (s *supervisor) inspect(ctx context.Context, r *run, a *asked) {
 	m, err := r.machine.Inspect(ctx)
-	if err != nil {
+	if err != nil && !r.endsSoon() {
 		a.fail(err)
 		return
 	}

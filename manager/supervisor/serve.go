@@ -51,6 +51,9 @@ func (s *supervisor) serve(ctx context.Context) {
 	}
 }
 
+// emptyReply is the line that says that all went well.
+var emptyReply = []byte("{}\n")
+
 // converse answers the one request of a connection.
 func (s *supervisor) converse(ctx context.Context, conn *net.UnixConn) {
 	keep := false
@@ -74,8 +77,9 @@ func (s *supervisor) converse(ctx context.Context, conn *net.UnixConn) {
 			Err:  fmt.Errorf("its supervisor is of a release of hull that speaks version %d of the protocol, and was asked in version %d", ProtocolVersion, q.Version),
 		})})
 	case q.Op == OpAttach:
-		if s.send(conn, &Reply{}) {
-			keep = s.console.attach(conn, r, q.Input) == nil
+		err := s.console.attach(conn, r, q.Input, emptyReply)
+		if keep = err == nil; !keep {
+			s.send(conn, &Reply{Error: failure(err)})
 		}
 	default:
 		s.send(conn, s.ask(ctx, q))
