@@ -37,6 +37,14 @@ func (f *Files) Close() error {
 	return errors.Join(errs...)
 }
 
+// Descriptors are the files for another process to read; there may be no initrd,
+// which is nil then. They stay f's.
+func (f *Files) Descriptors() (kernel, initrd *os.File) {
+	kernel, _ = f.Kernel.File.(*os.File) // as open makes them
+	initrd, _ = f.Initrd.File.(*os.File)
+	return kernel, initrd
+}
+
 // Open finds or makes the files of a machine. Nothing is left open on an error.
 func Open(m *configs.Machine, d Dirs) (_ *Files, err error) {
 	f := &Files{}

@@ -6,6 +6,6 @@ set -eu
 out=${1:-bin}
 mkdir -p "$out"
 export CGO_ENABLED=0
-for program in hull hull-agent hull-shell hull-fsd hull-netd hull-vmm; do
+for program in hull hull-agent hull-shell hull-fsd hull-netd hull-vmm hull-supervisor; do
 	go build -trimpath -ldflags '-s -w' -o "$out/$program" "./cmd/$program"
 done

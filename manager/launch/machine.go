@@ -1,0 +1,181 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hullvm/hull/agent"
+	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/manager/supervisor"
+	"github.com/hullvm/hull/monitor/control"
+	"github.com/hullvm/hull/monitor/spawn"
+	"github.com/hullvm/hull/peripherals/host"
+)
+
+// machine is a machine in its monitor's process.
+type machine struct {
+	host     *host.Host
+	process  *spawn.Process
+	control  *control.Client
+	messages *messages
+	closers  []func() error
+
+	ended chan struct{}
+	end   supervisor.End // set before ended is closed
+
+	killOnce  sync.Once
+	closeOnce sync.Once
+	closeErr  error
+}
+
+func (m *machine) onClose(f func() error) { m.closers = append(m.closers, f) }
+
+func (m *machine) PID() int { return m.process.PID }
+
+func (m *machine) Held() (has, missing []string) {
+	h := m.control.Hello()
+	return h.Has, h.Missing
+}
+
+func (m *machine) Published() []string { return m.host.Published }
+
+func (m *machine) Run(ctx context.Context) error    { return m.control.Start(ctx) }
+func (m *machine) Pause(ctx context.Context) error  { return m.control.Pause(ctx) }
+func (m *machine) Resume(ctx context.Context) error { return m.control.Resume(ctx) }
+
+func (m *machine) PressPowerButton(ctx context.Context) error { return m.control.PowerButton(ctx) }
+
+// killTime is how long a monitor may take to end its machine in order.
+const killTime = 10 * time.Second
+
+// Kill has the monitor end its machine, and ends the monitor where it does not: it
+// may be anybody's by now. It does not wait.
+func (m *machine) Kill() {
+	m.killOnce.Do(func() { go m.kill() })
+}
+
+func (m *machine) kill() {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	if m.control != nil && m.control.Kill(ctx) == nil {
+		select {
+		case <-m.ended:
+			return
+		case <-ctx.Done():
+		}
+	}
+	_ = m.process.Kill() // it fails for one that has ended, which is what is wanted
+}
+
+func (m *machine) SetBalloon(ctx context.Context, size uint64) error {
+	return m.control.SetBalloon(ctx, size)
+}
+
+func (m *machine) SetDiskRates(ctx context.Context, disk string, r instance.DiskRates) error {
+	return kinded(m.control.SetDiskLimits(ctx, control.DiskLimits{Name: disk, Ops: r.OperationsPerSecond, Bytes: r.BytesPerSecond}))
+}
+
+func (m *machine) ResizeConsole(ctx context.Context, size agent.WinSize) error {
+	return kinded(m.control.ResizeConsole(ctx, control.ConsoleSize{Rows: size.Rows, Cols: size.Columns}))
+}
+
+// kinded gives a refusal of the monitor's its kind.
+func kinded(err error) error {
+	var refused *control.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch control.CodeOf(refused) {
+	case control.NotFound, control.BadRequest:
+		return &instance.Error{Kind: instance.KindInvalid, Err: err}
+	case control.WrongState:
+		return &instance.Error{Kind: instance.KindWrongState, Err: err}
+	default:
+		return err
+	}
+}
+
+func (m *machine) Inspect(ctx context.Context) (*supervisor.Monitor, error) {
+	status, err := m.control.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := m.control.Devices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hello := m.control.Hello()
+	d := &supervisor.Monitor{PID: m.process.PID, State: string(status.State), Held: hello.Has, NotHeld: hello.Missing}
+	for _, v := range devices {
+		d.Devices = append(d.Devices, supervisor.Device{Name: v.Name, Kind: v.Kind, Address: v.Address})
+	}
+	for _, v := range status.Timeline {
+		d.Timeline = append(d.Timeline, supervisor.Mark{Name: v.Name, At: v.At})
+	}
+	return d, nil
+}
+
+func (m *machine) Ended() <-chan struct{} { return m.ended }
+
+func (m *machine) End() supervisor.End { return m.end }
+
+// Close lets go of what stood behind the machine, whose process has ended.
+func (m *machine) Close() error {
+	m.closeOnce.Do(func() {
+		var errs []error
+		if m.control != nil {
+			_ = m.control.Close() // the other end is gone
+		}
+		if m.messages != nil {
+			m.messages.handedOver()
+			<-m.messages.done
+		}
+		if m.host != nil {
+			errs = append(errs, m.host.Close())
+		}
+		for _, f := range slices.Backward(m.closers) {
+			errs = append(errs, f())
+		}
+		m.closeErr = errors.Join(errs...)
+	})
+	return m.closeErr
+}
+
+// reasons are those of a monitor as an instance has them.
+var reasons = map[string]instance.Reason{
+	"power-off":      instance.PowerOff,
+	"reset":          instance.Reset,
+	"guest panic":    instance.GuestPanic,
+	"triple fault":   instance.TripleFault,
+	"kill":           instance.Killed,
+	"internal error": instance.InternalError,
+}
+
+// exitSignalBase is added to a signal's number, as a shell does.
+const exitSignalBase = 128
+
+// endOf is how a monitor's process ended, by its word or, where it had none, by
+// what became of it.
+func endOf(e control.Exit, err error) supervisor.End {
+	if err != nil {
+		return supervisor.End{Reason: instance.MonitorCrash, Detail: err.Error()}
+	}
+	end := supervisor.End{Reason: reasons[e.Reason], Detail: e.Error}
+	if end.Reason == "" {
+		return supervisor.End{Reason: instance.MonitorCrash, Detail: fmt.Sprintf("the monitor gave %q as the reason for its end", e.Reason)}
+	}
+	if e.Status != nil {
+		// It is the guest's word: whatever it says, a status has eight bits.
+		status := e.Status.Code
+		if e.Status.Signal != 0 {
+			status = exitSignalBase + e.Status.Signal
+		}
+		status &= 0xff
+		end.Status = &status
+	}
+	return end
+}

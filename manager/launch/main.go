@@ -1,0 +1,56 @@
+package launch
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit statuses of the process.
+const (
+	statusDone   = 0
+	statusFailed = 1
+	statusUsage  = 125
+)
+
+// Main is hull-supervisor from its start to its end, and returns its exit status.
+// args are its arguments without its name.
+func Main(args []string) int {
+	var o Options
+	var ready int
+	f := flag.NewFlagSet("hull-supervisor", flag.ContinueOnError)
+	f.StringVar(&o.ID, "id", "", "the instance's `id`")
+	f.StringVar(&o.Dirs.State, "state", "", "the `folder` that has the instances")
+	f.StringVar(&o.Dirs.Run, "run", "", "the `folder` that has their sockets")
+	f.StringVar(&o.Dirs.Guest.Kernels, "kernels", "", "the `folder` of kernel bundles")
+	f.StringVar(&o.Dirs.Guest.Cache, "cache", "", "the `folder` of what can be made again")
+	f.StringVar(&o.Dirs.Guest.Programs, "programs", "", "the `folder` of Hull's programs")
+	f.IntVar(&ready, "ready", -1, "the `descriptor` on which to say that the instance runs, or why not")
+	if err := f.Parse(args); err != nil {
+		return statusUsage
+	}
+	if f.NArg() > 0 || o.ID == "" || o.Dirs.State == "" || o.Dirs.Run == "" || ready < 0 {
+		fmt.Fprintln(os.Stderr, `hull-supervisor: hull starts this program, for one instance; see "hull start --help"`)
+		return statusUsage
+	}
+	syscall.CloseOnExec(ready)
+	o.Ready = os.NewFile(uintptr(ready), "ready")
+	// Nobody's terminal ends an instance, and nobody who does not listen.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	stop := make(chan struct{})
+	o.Stop = stop
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		close(stop)
+	}()
+	if err := Run(context.Background(), o); err != nil {
+		fmt.Fprintf(os.Stderr, "hull-supervisor: %v\n", err)
+		return statusFailed
+	}
+	return statusDone
+}

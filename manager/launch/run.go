@@ -1,0 +1,141 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/manager"
+	"github.com/hullvm/hull/manager/cgroup"
+	"github.com/hullvm/hull/manager/events"
+	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/manager/logs"
+	"github.com/hullvm/hull/manager/store"
+	"github.com/hullvm/hull/manager/supervisor"
+)
+
+// Options say which instance to look after.
+type Options struct {
+	ID    string
+	Dirs  manager.Dirs
+	Ready *os.File        // takes one reply: the instance runs, or why not
+	Stop  <-chan struct{} // closed when the host wants the supervisor to end
+}
+
+// Run looks after an instance from its start to its end: the whole of
+// hull-supervisor.
+func Run(ctx context.Context, o Options) error {
+	told := false
+	tell := func(err error) {
+		if told {
+			return
+		}
+		told = true
+		// Nobody may be there to hear it any more.
+		_ = supervisor.WriteReply(o.Ready, err)
+		_ = o.Ready.Close()
+	}
+	remove, err := run(ctx, o, tell)
+	tell(err) // where it came to nothing before the start
+	if err != nil || !remove {
+		return err
+	}
+	m, err := manager.Open(o.Dirs, nil)
+	if err != nil {
+		return err
+	}
+	err = m.Remove(ctx, o.ID, manager.RemoveOptions{})
+	if instance.KindOf(err) == instance.KindNotFound {
+		return nil // somebody else has
+	}
+	return err
+}
+
+// run is Run but for the removal of an instance that wants that at its end.
+func run(ctx context.Context, o Options, started func(error)) (remove bool, err error) {
+	s, err := store.Open(o.Dirs.State)
+	if err != nil {
+		return false, err
+	}
+	claim, err := s.Claim(o.ID)
+	if err != nil {
+		return false, err
+	}
+	defer claim.Close()
+	d, err := s.Description(o.ID)
+	if err != nil {
+		return false, err
+	}
+	writer, err := openLog(s, d)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, writer.Close()) }()
+	listener, err := listen(o.Dirs.SupervisorSocket(o.ID))
+	if err != nil {
+		return false, err
+	}
+	if err := joinSupervisors(); err != nil {
+		return false, errors.Join(err, listener.Close())
+	}
+	ran := false
+	err = supervisor.Run(ctx, supervisor.Config{
+		Store: s, ID: o.ID,
+		Launcher: &launcher{dirs: o.Dirs},
+		Listener: listener,
+		Group:    func(d *instance.Description) (supervisor.Group, error) { return Group(ctx, d) },
+		Console:  writer.Stream(logs.Stdout),
+		Messages: writer.Stream(logs.Stderr),
+		Emit: func(action string, attributes map[string]string) {
+			if d, err := s.Description(o.ID); err == nil { // it may have another name by now
+				// The journal is nobody's state: what happened has happened.
+				_ = events.Append(ctx, o.Dirs.JournalPath(), manager.NewEvent(d, action, attributes))
+			}
+		},
+		Started: func(err error) {
+			ran = err == nil
+			started(err)
+		},
+		Stop: o.Stop,
+	})
+	return ran && d.AutoRemove, errors.Join(err, os.RemoveAll(o.Dirs.RunDir(o.ID)))
+}
+
+func openLog(s *store.Store, d *instance.Description) (*logs.Writer, error) {
+	config, err := configs.Parse(d.Name+".toml", []byte(d.Machine))
+	if err != nil {
+		return nil, fmt.Errorf("instance %s: its machine: %w", instance.ShortID(d.ID), err)
+	}
+	return logs.OpenWriter(s.Dir(d.ID), logs.Limits{MaxSize: int64(config.Log.MaxSize), MaxFiles: config.Log.MaxFiles})
+}
+
+// listen makes the socket where requests come. Its folder is the instance's own.
+func listen(path string) (*net.UnixListener, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("supervisor: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// joinSupervisors leaves the control group of whoever started this process: it is
+// not to end with a session, nor to count against another instance's limits.
+func joinSupervisors() error {
+	if cgroup.Available() != nil {
+		return nil // the instance's own group says so, where it matters
+	}
+	g, err := cgroup.Supervisors()
+	if err == nil {
+		err = g.Add(os.Getpid())
+	}
+	if err != nil {
+		return fmt.Errorf("supervisor: control group: %w", err)
+	}
+	return nil
+}
