@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hullvm/hull/internal/calltrace"
 	"github.com/hullvm/hull/internal/signaltest"
 )
 
@@ -15,6 +16,7 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
+	calltrace.Main()
 	if len(os.Args) > 1 && os.Args[1] == supervisorMode {
 		os.Exit(supervise(os.Args[2:]))
 	}

@@ -376,3 +376,28 @@ func TestAMachineEndsWithItsSupervisor(t *testing.T) {
 		return err != nil || bytes.Contains(b, []byte(") Z "))
 	})
 }
+
+// Before its guest runs, a process has little memory of its own; the rest is the
+// program's, which all monitors of a host share.
+func TestTheProcessIsSmallAtRest(t *testing.T) {
+	if os.Geteuid() != 0 {
+		guesttest.Missing(t, "root, who may look into the process")
+	}
+	dir := t.TempDir()
+	makeImages(t, dir)
+	m := start(t, asmSpin, devices(dir), nil)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.process.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int
+		if n, _ := fmt.Sscanf(line, "RssAnon: %d kB", &kib); n == 1 {
+			if t.Logf("%d KiB are its own", kib); kib > 16<<10 {
+				t.Errorf("%d KiB are its own, want at most 16 MiB", kib)
+			}
+			return
+		}
+	}
+	t.Errorf("no RssAnon in %s", status)
+}

@@ -23,9 +23,7 @@ func Calls() []jail.Call {
 		{Name: "getsockname", Why: "a socket that was handed over or accepted"},
 		{Name: "getpeername", Why: "a socket that was handed over"},
 		{Name: "getsockopt", Why: "a socket that was handed over"},
-		{Name: "setsockopt", Why: "a socket that was handed over", Rare: "what the runtime's network has to set differs between systems"},
 		{Name: "shutdown", Why: "one direction of a connection ends", Rare: "with vsock"},
-		{Name: "sendmsg", Why: "a frame's or connection's bytes, where the runtime's network sends them", Rare: "with vsock"},
 		{Name: "recvmsg", Why: "a connection from the broker", Rare: "with vsock"},
 	}
 }
