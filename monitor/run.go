@@ -94,27 +94,33 @@ func (p *process) run(a startup.Arguments) (*control.Exit, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer config.Close()
 	confinement := &jail.Confinement{Missing: []string{"a jail: the process was started without"}}
 	if !a.Unjailed {
 		if confinement, err = jail.Enter(jail.Options{Namespaces: a.Namespaces, Files: descriptors}); err != nil {
 			return nil, errors.Join(err, control.Close())
 		}
 	}
-	c, err := startup.Read(config)
+	b, err := p.build(config, confinement)
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
-	log := newLog(c.Verbose)
-	b, err := build(c, c.Manifest.Open(startup.FirstFD), p.started, log)
-	if err != nil {
-		return nil, errors.Join(err, control.Close())
-	}
-	log.Debug("the process is confined", "by", confinement.String())
-	c = nil              // the description's text is of no use any more
-	debug.FreeOSMemory() // nor is what building has left
+	debug.FreeOSMemory() // that building has left
 	exit := p.serve(newHandler(b, confinement), control)
 	return &exit, nil
+}
+
+// build reads the configuration and builds the machine.
+func (p *process) build(config *os.File, confinement *jail.Confinement) (*built, error) {
+	c, err := startup.Read(config)
+	if err = errors.Join(err, config.Close()); err != nil {
+		return nil, err
+	}
+	if err := closeStrays(p.inherited, c.Manifest.Count()); err != nil {
+		return nil, err
+	}
+	log := newLog(c.Verbose)
+	log.Debug("the process is confined", "by", confinement.String())
+	return build(c, c.Manifest.Open(startup.FirstFD), p.started, log)
 }
 
 // takeOver makes files of the descriptors that each process has.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/hullvm/hull/internal/guesttest"
 )
 
 func TestMain(m *testing.M) {
@@ -13,7 +15,7 @@ func TestMain(m *testing.M) {
 
 func TestCallsAreCounted(t *testing.T) {
 	if why := Missing(); why != "" {
-		t.Skipf("missing: %s", why)
+		guesttest.Missing(t, why)
 	}
 	// It waits, then starts a process, makes a folder in a third, and ends.
 	cmd := exec.Command("sh", "-c", "read line; mkdir "+t.TempDir()+"/x; true")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/devicestest"
+	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/monitor/startup"
 	"github.com/hullvm/hull/peripherals/host"
 )
@@ -282,7 +283,7 @@ func TestEndingsThatAreNone(t *testing.T) {
 // As root, the process is another user of this host, and its namespaces are its own.
 func TestTheProcessIsAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root becomes another user")
+		guesttest.Missing(t, "root, who alone becomes another user")
 	}
 	c := config(t, "obedient")
 	c.Jail, c.UID = true, 54321
@@ -318,5 +319,59 @@ func TestTheProcessIsAnotherUser(t *testing.T) {
 		if ours == link {
 			t.Errorf("it has this process's namespace %s", name)
 		}
+	}
+}
+
+// An ordinary user's process has namespaces where ordinary users may have them, and
+// is started all the same where not.
+func TestAsAUser(t *testing.T) {
+	if os.Getenv(asUser) == "" {
+		t.Skip("run as one, by the test below")
+	}
+	c := config(t, "obedient")
+	c.Jail, c.UID = true, 1 // which is for root to choose
+	uid := ""
+	c.Placed = func(pid int) error {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(b)) {
+			if strings.HasPrefix(line, "Uid:") {
+				uid = line
+			}
+		}
+		return err
+	}
+	p, err := Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Abandon(); err != nil {
+		t.Error(err)
+	}
+	if exit, err := p.Exit(); err != nil || exit.Reason != "kill" {
+		t.Errorf("it ended with %+v, %v", exit, err)
+	}
+	if want := fmt.Sprintf("Uid:\t%d\t", os.Getuid()); !strings.HasPrefix(uid, want) {
+		t.Errorf("it was %q, want %q", uid, want)
+	}
+}
+
+const asUser = "HULL_TEST_AS_USER"
+
+func TestAnyUserStartsOne(t *testing.T) {
+	if os.Getenv(asUser) != "" || os.Geteuid() != 0 {
+		t.Skip("the other tests are run as an ordinary user then")
+	}
+	self := fake(t, "obedient")
+	test := filepath.Join(filepath.Dir(self), "test")
+	if err := os.Rename(self, test); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(test, "-test.run=^TestAsAUser$", "-test.v")
+	cmd.Env = []string{asUser + "=1"}
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestAsAUser") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/guest"
 	"github.com/hullvm/hull/internal/guesttest"
+	"github.com/hullvm/hull/monitor/control"
+	"github.com/hullvm/hull/monitor/spawn"
 	"github.com/hullvm/hull/peripherals"
 	"github.com/hullvm/hull/peripherals/host"
 	"github.com/hullvm/hull/vmm"
@@ -48,6 +50,10 @@ type machine struct {
 	agent   *agent.Client
 	console *transcript
 	log     *transcript // what the monitor and its helpers say
+
+	// A machine in a process of its own has these instead of set and vm.
+	process *spawn.Process
+	client  *control.Client
 
 	files *guest.Files
 	ended bool
@@ -124,6 +130,12 @@ func (m *machine) close() {
 	if m.vm != nil {
 		errs = append(errs, m.vm.Close())
 	}
+	if m.client != nil {
+		errs = append(errs, m.client.Close())
+	}
+	if m.process != nil {
+		errs = append(errs, m.process.Kill())
+	}
 	if m.set != nil {
 		errs = append(errs, m.set.Close())
 	}
@@ -147,7 +159,7 @@ func (m *machine) await(text string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if _, err := m.vm.Wait(ctx); err != nil {
+		if _, err := m.wait(ctx); err != nil {
 			return
 		}
 	}()
@@ -169,11 +181,19 @@ func (m *machine) end() vmm.Exit {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	exit, err := m.vm.Wait(ctx)
+	exit, err := m.wait(ctx)
 	if err != nil {
 		m.t.Fatalf("the machine does not end: %v", err)
 	}
 	return exit
+}
+
+// wait waits for the machine's end, wherever it is.
+func (m *machine) wait(ctx context.Context) (vmm.Exit, error) {
+	if m.process != nil {
+		return m.waitProcess(ctx)
+	}
+	return m.vm.Wait(ctx)
 }
 
 // powerOff has the agent end the machine, which must work.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/hullvm/hull/internal/calltrace"
 )
 
 // guestside is what the test binary is called in the guest.
@@ -23,6 +25,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	calltrace.Main()
 	if filepath.Base(os.Args[0]) == guestside {
 		os.Exit(guestMain(os.Args[1:]))
 	}

@@ -28,7 +28,12 @@ const (
 // TestNetworks boots a machine with a network in user mode, a tap, and a tap of
 // two queue pairs that the kernel's vhost serves. All of the host's side is in a
 // network namespace, where only this goroutine is: so there are no subtests.
-func TestNetworks(t *testing.T) {
+func TestNetworks(t *testing.T) { networks(t, boot) }
+
+// TestNetworksOfAJailedMachine does the same with a machine in a jailed process.
+func TestNetworksOfAJailedMachine(t *testing.T) { networks(t, bootJailed) }
+
+func networks(t *testing.T, boot func(testing.TB, string) *machine) {
 	guesttest.RequireKVM(t)
 	image := overlay(t)
 	netnstest.Enter(t)
