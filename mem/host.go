@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -55,8 +56,11 @@ func hugePageShortage(root string, size, page uint64) string {
 	dir := fmt.Sprintf("%s/hugepages-%dkB", root, page>>10)
 	need := size / page
 	free, err := readCount(dir + "/free_hugepages")
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("the host has no pages of %s (no %s)", FormatSize(page), dir)
+	case err != nil: // a monitor that is jailed cannot look
+		return fmt.Sprintf("%d pages of %s needed, %s/free_hugepages says how many are free", need, FormatSize(page), dir)
 	}
 	// Pages that other mappings have reserved and not yet touched count as free
 	// in the first number; they are not for us.

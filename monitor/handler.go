@@ -26,10 +26,13 @@ type handler struct {
 
 	ended chan struct{} // closed after exit is set
 	exit  control.Exit
+
+	telling sync.Once
+	told    chan struct{} // closed when somebody is told of the end
 }
 
 func newHandler(b *built, c *jail.Confinement) *handler {
-	return &handler{built: b, confinement: c, ended: make(chan struct{})}
+	return &handler{built: b, confinement: c, ended: make(chan struct{}), told: make(chan struct{})}
 }
 
 // shut keeps requests from devices that are to be closed.
@@ -132,6 +135,7 @@ func (h *handler) PowerButton(context.Context) error {
 func (h *handler) Wait(ctx context.Context) (control.Exit, error) {
 	select {
 	case <-h.ended:
+		h.telling.Do(func() { close(h.told) })
 		return h.exit, nil
 	case <-ctx.Done():
 		return control.Exit{}, context.Cause(ctx)

@@ -34,8 +34,12 @@ const descriptors = 16384
 // gcPercent keeps the heap small, which hardly changes once the machine is built.
 const gcPercent = 50
 
-// replyTime is how long peers may take to read the last replies.
-const replyTime = 5 * time.Second
+// How long peers may take at the end: those who are connected and have not waited for
+// it, to ask how the machine ended; and all, to read the last replies.
+const (
+	askTime   = time.Second
+	replyTime = 5 * time.Second
+)
 
 var errMemoryClosed = mem.ErrClosed
 
@@ -78,6 +82,7 @@ type process struct {
 	exit   *os.File        // takes the ending
 	server *control.Server // nil before there is a machine
 	served chan error
+	told   <-chan struct{} // closed when a peer was told of the end
 }
 
 // run builds the machine and returns when it has ended. An error is why there was no
@@ -151,7 +156,7 @@ func newLog(verbose bool) *slog.Logger {
 
 // serve does what is asked until the machine has ended and is closed.
 func (p *process) serve(h *handler, listener net.Listener) control.Exit {
-	p.server, p.served = control.NewServer(listener, h), make(chan error, 1)
+	p.server, p.served, p.told = control.NewServer(listener, h), make(chan error, 1), h.told
 	go func() { p.served <- p.server.Serve() }()
 	p.life.onCut(func() { _ = h.Kill(context.Background()) })
 	done := make(chan struct{})
@@ -167,11 +172,12 @@ func (p *process) serve(h *handler, listener net.Listener) control.Exit {
 	return exit
 }
 
-// goodbye answers who waits, and takes no more requests.
+// goodbye answers who waits, or is about to, and takes no more requests.
 func (p *process) goodbye() {
 	if p.server == nil {
 		return
 	}
+	p.server.Linger(p.told, askTime)
 	if err := errors.Join(p.server.Shutdown(replyTime), <-p.served); err != nil {
 		fmt.Fprintf(os.Stderr, "hull-vmm: %s\n", oneLine(err))
 	}

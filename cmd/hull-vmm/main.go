@@ -10,4 +10,9 @@ import (
 	"github.com/hullvm/hull/monitor"
 )
 
-func main() { os.Exit(monitor.Main(os.Args[1:])) }
+func main() {
+	// It is run by a descriptor, whose number is its name otherwise. Tools show the
+	// name, and do without.
+	_ = os.WriteFile("/proc/self/comm", []byte("hull-vmm"), 0)
+	os.Exit(monitor.Main(os.Args[1:]))
+}

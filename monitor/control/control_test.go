@@ -281,6 +281,34 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// A server lingers while somebody is connected who may ask yet.
+func TestLinger(t *testing.T) {
+	devicestest.CheckGoroutines(t)
+	f := newFake()
+	path, s := start(t, f)
+	s.Linger(nil, time.Hour) // for nobody
+	c, err := Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Linger(nil, time.Millisecond)
+	if err := c.Start(t.Context()); err != nil {
+		t.Error(err)
+	}
+	done := make(chan struct{})
+	close(done)
+	s.Linger(done, time.Hour)
+	lingered := make(chan struct{})
+	go func() {
+		defer close(lingered)
+		s.Linger(nil, time.Hour)
+	}()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	<-lingered
+}
+
 func TestAShutdownHasADeadline(t *testing.T) {
 	devicestest.CheckGoroutines(t)
 	f := newFake()

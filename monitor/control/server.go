@@ -43,6 +43,8 @@ type Server struct {
 	cancel context.CancelFunc
 	conns  sync.WaitGroup
 
+	left chan struct{} // capacity 1: a connection has ended
+
 	mu       sync.Mutex // guards what follows
 	open     map[*conn]struct{}
 	shutting bool
@@ -50,7 +52,10 @@ type Server struct {
 
 // NewServer returns a server for the peers of l, which it owns.
 func NewServer(l net.Listener, h Handler) *Server {
-	s := &Server{listener: l, handler: h, slots: make(chan struct{}, maxConns), open: make(map[*conn]struct{})}
+	s := &Server{
+		listener: l, handler: h, slots: make(chan struct{}, maxConns),
+		left: make(chan struct{}, 1), open: make(map[*conn]struct{}),
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -105,7 +110,33 @@ func (s *Server) take(c net.Conn) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.open, p)
+		select {
+		case s.left <- struct{}{}:
+		default:
+		}
 	})
+}
+
+// Linger waits as long as there are connections, but not after done, and no longer
+// than that: peers who are there may have something to ask before the end.
+func (s *Server) Linger(done <-chan struct{}, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	for s.connections() > 0 {
+		select {
+		case <-done:
+			return
+		case <-timer.C:
+			return
+		case <-s.left:
+		}
+	}
+}
+
+func (s *Server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
 }
 
 // Shutdown ends Serve once the requests under way are answered, or when the

@@ -53,17 +53,21 @@ func (p *Process) place(placed func(int) error) error {
 // startFailed ends a process that did not take its configuration, and finds out why.
 func (p *Process) startFailed(ctx context.Context, cause error) error {
 	if ctx.Err() != nil {
-		cause = context.Cause(ctx)
+		return errors.Join(context.Cause(ctx), p.Kill())
 	}
 	select {
 	case <-p.ended:
+		// What failed is that it was not there any more.
+		cause = fmt.Errorf("it ended before it had its machine: %w", p.err)
 	case <-time.After(lastWord):
 	}
-	kill := p.Kill()
-	if p.ending.Failed != "" {
-		cause = errors.New(p.ending.Failed)
+	if err := p.Kill(); err != nil {
+		return errors.Join(cause, err)
 	}
-	return errors.Join(cause, kill)
+	if p.ending.Failed != "" {
+		return errors.New(p.ending.Failed)
+	}
+	return cause
 }
 
 // lastWord is how long a process that does not read any more may take to say why.

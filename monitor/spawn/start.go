@@ -69,6 +69,12 @@ func start(ctx context.Context, c Config) (_ *Process, err error) {
 
 // run starts the program with these files.
 func (c *Config) run(files []*os.File) (*exec.Cmd, error) {
+	program, err := os.OpenFile(c.Program, unix.O_PATH, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer program.Close()
+	files = append(files, program)
 	if !c.Jail {
 		cmd := c.command(files, startup.Arguments{Unjailed: true}, nil)
 		return cmd, cmd.Start()
@@ -91,8 +97,13 @@ func (c *Config) run(files []*os.File) (*exec.Cmd, error) {
 	return cmd, err
 }
 
+// command runs the last of the files: the user who the process is need not be one who
+// may go where the program is. The process closes it, as all that is not in its
+// manifest.
 func (c *Config) command(files []*os.File, a startup.Arguments, attr *syscall.SysProcAttr) *exec.Cmd {
-	cmd := exec.Command(c.Program, a.List()...)
+	const first = 3 // that exec.Cmd gives ExtraFiles
+	cmd := exec.Command(fmt.Sprintf("/proc/self/fd/%d", first+len(files)-1), a.List()...)
+	cmd.Args[0] = c.Program
 	cmd.Env = []string{} // nothing of the caller's
 	cmd.Dir = "/"
 	if c.Stderr != nil { // an interface with a nil file in it is not nil
