@@ -171,6 +171,8 @@ func TestArgumentsAreNotNumbers(t *testing.T) {
 	run := machine(t, tried["a network"])
 	for _, x := range []call{
 		{number: unix.SYS_CLONE, args: [6]uint64{unix.SYS_PREAD64}},
+		{number: unix.SYS_CLONE, args: [6]uint64{unix.SYS_MMAP}},
+		{number: unix.SYS_PRCTL, args: [6]uint64{unix.SYS_MPROTECT}},
 		{number: unix.SYS_MMAP, args: [6]uint64{0, 4096, unix.PROT_READ | unix.PROT_EXEC}},
 		{number: unix.SYS_SOCKET, args: [6]uint64{unix.SYS_MMAP}},
 		{number: unix.SYS_SOCKET, args: [6]uint64{unix.AF_INET6, unix.SYS_READ}},

@@ -74,6 +74,8 @@ var attempts = map[string]string{
 	"run a program":               killed,
 	"run a program of memory":     killed,
 	"fork":                        killed,
+	"fork by one signal":          killed,
+	"fork by another signal":      killed,
 	"trace":                       killed,
 	"read a process's memory":     killed,
 	"take a process's descriptor": killed,

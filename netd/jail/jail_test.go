@@ -70,6 +70,8 @@ var attempts = map[string]string{
 	"make another's socket":       killed,
 	"run a program":               killed,
 	"fork":                        killed,
+	"fork by one signal":          killed,
+	"fork by another signal":      killed,
 	"mount":                       killed,
 	"unshare":                     killed,
 	"trace":                       killed,

@@ -44,7 +44,10 @@ func (t trial) attempts() map[string]func() error {
 		"see itself":                 func() error { return open(unix.AT_FDCWD, "/proc/self/maps", 0) },
 		"run a program":              func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
 		"run a program of memory":    runMemory,
-		"fork":                       fork,
+		"fork": func() error { return fork(unix.SIGCHLD) },
+		// Whose signal has the number of a call that is allowed: mmap, mprotect.
+		"fork by one signal":     func() error { return fork(9) },
+		"fork by another signal": func() error { return fork(10) },
 		"trace":                      func() error { return unix.PtraceSeize(t.victim) },
 		"read a process's memory":    func() error { return raw(unix.SYS_PROCESS_VM_READV, uintptr(t.victim), 0, 0) },
 		"take a process's descriptor": func() error { return fd(unix.PidfdOpen(t.victim, 0)) },
@@ -149,8 +152,8 @@ func raw(trap, a, b, c uintptr) error {
 	return nil
 }
 
-func fork() error {
-	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+func fork(signal syscall.Signal) error {
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(signal), 0, 0, 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}

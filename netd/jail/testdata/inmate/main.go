@@ -102,7 +102,10 @@ func attempts(before int, secret string) map[string]func() error {
 		},
 		"make a ping socket":   func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)) },
 		"run a program":        func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
-		"fork":                 fork,
+		"fork":                 func() error { return fork(unix.SIGCHLD) },
+		// Whose signal has the number of a call that is allowed: mmap, mprotect.
+		"fork by one signal":     func() error { return fork(9) },
+		"fork by another signal": func() error { return fork(10) },
 		"mount":                func() error { return unix.Mount("none", "/", "tmpfs", 0, "") },
 		"unshare":              func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
 		"trace":                func() error { return unix.PtraceSeize(os.Getppid()) },
@@ -168,8 +171,8 @@ func raw(trap, a, b, c uintptr) error {
 	return nil
 }
 
-func fork() error {
-	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+func fork(signal syscall.Signal) error {
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(signal), 0, 0, 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}
