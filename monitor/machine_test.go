@@ -83,7 +83,7 @@ func launch(t testing.TB, code []byte, devices, kvm string, change func(*spawn.C
 	description := describe(t, devices)
 	m := &machine{t: t, control: filepath.Join(t.TempDir(), "control"), said: make(chan struct{})}
 	var err error
-	if m.host, err = host.Open(t.Context(), description, host.Options{Monitor: true, KVM: kvm}); err != nil {
+	if m.host, err = host.Open(t.Context(), description, host.Options{Monitor: true, KVM: kvm, Programs: programs}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

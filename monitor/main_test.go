@@ -11,9 +11,9 @@ import (
 	"github.com/hullvm/hull/internal/signaltest"
 )
 
-// program is hull-vmm, built without cgo as it is for users: with it, Go makes no
-// system call in all threads.
-var program string
+// programs is the folder of hull's programs, built without cgo as they are for users:
+// with it, Go makes no system call in all threads. program is hull-vmm.
+var programs, program string
 
 func TestMain(m *testing.M) {
 	calltrace.Main()
@@ -31,17 +31,19 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "hull-vmm")
-	if programs := os.Getenv("HULL_PROGRAMS"); programs != "" {
-		program = filepath.Join(programs, "hull-vmm")
-	} else {
-		cmd := exec.Command("go", "build", "-o", program, "../cmd/hull-vmm")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-			return 1
+	programs = os.Getenv("HULL_PROGRAMS")
+	if programs == "" {
+		programs = dir
+		for _, name := range []string{"hull-vmm", "hull-fsd", "hull-netd"} {
+			cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../cmd/"+name)
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+				return 1
+			}
 		}
 	}
+	program = filepath.Join(programs, "hull-vmm")
 	if err := os.Chmod(dir, 0o755); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
