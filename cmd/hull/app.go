@@ -83,6 +83,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newKernelCommand(a),
 		newLabCommand(a),
 		newManCommand(a),
+		newServeCommand(a),
 		newVersionCommand(a),
 	)
 	return root
