@@ -62,7 +62,9 @@ func copyTo(s *Server, w http.ResponseWriter, c *call[ArchiveQuery, none]) error
 	}
 	in := &patientReader{w: w, r: c.Body, time: s.o.StallTime}
 	err := s.engine.CopyTo(c.ctx(), c.ref, c.query.Path, in)
-	extendRead(w, 0)
+	if in.err != nil {
+		return in.err // an archive that was cut off may have looked whole to the guest
+	}
 	if err != nil {
 		return err
 	}

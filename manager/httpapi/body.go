@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -47,7 +46,7 @@ func noBody(r *http.Request) error {
 		return nil
 	}
 	var b [1]byte
-	if n, _ := io.ReadFull(r.Body, b[:]); n == 0 {
+	if n, err := io.ReadFull(r.Body, b[:]); n == 0 && errors.Is(err, io.EOF) {
 		return nil
 	}
 	return invalid("request body: the route takes none")
@@ -66,12 +65,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([
 			return nil, context.Cause(r.Context())
 		}
 	}
-	extendRead(w, s.o.BodyTime)
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	extendRead(w, 0)
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:
+		extendRead(w, 0) // the client is listened to for as long as it is answered
 		return b, nil
 	case errors.As(err, &large):
 		return nil, tooLarge(most)
@@ -138,16 +136,22 @@ type patientReader struct {
 	w    http.ResponseWriter
 	r    io.Reader
 	time time.Duration
+	err  error // that the archive ended with too early
 }
 
 func (p *patientReader) Read(b []byte) (int, error) {
 	extendRead(p.w, p.time)
 	n, err := p.r.Read(b)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = refused(kindTooSlow, "request body: nothing came for %v", p.time)
+	if errors.Is(err, io.EOF) {
+		extendRead(p.w, 0) // the client is listened to until the guest is done
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("request body: %w", err)
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		p.err = refused(kindTooSlow, "request body: nothing came for %v", p.time)
+	default:
+		p.err = invalid("request body: %w", err)
 	}
-	return n, err
+	return n, p.err
 }

@@ -55,6 +55,7 @@ type fakeEngine struct {
 	exec    func(ctx context.Context, o manager.ExecOptions) (manager.Execution, error)
 	block   chan struct{} // Wait and Stop wait for it; nil: they do not
 	entered chan struct{} // is told when they do
+	pausing chan struct{} // Pause waits for it; nil: it does not
 	panics  bool
 
 	stats   *manager.Stats
@@ -130,7 +131,19 @@ func (f *fakeEngine) Kill(_ context.Context, ref string, s syscall.Signal) error
 	return f.on(ref, "kill %d", int(s))
 }
 
-func (f *fakeEngine) Pause(_ context.Context, ref string) error   { return f.on(ref, "pause") }
+func (f *fakeEngine) Pause(ctx context.Context, ref string) error {
+	if err := f.on(ref, "pause"); err != nil || f.pausing == nil {
+		return err
+	}
+	f.entered <- struct{}{}
+	select {
+	case <-f.pausing:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (f *fakeEngine) Unpause(_ context.Context, ref string) error { return f.on(ref, "unpause") }
 
 func (f *fakeEngine) Wait(ctx context.Context, ref string) (instance.Exit, error) {

@@ -162,3 +162,9 @@ func descriptors(t *testing.T) int {
 	}
 	return len(d)
 }
+
+func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx, cancel
+}

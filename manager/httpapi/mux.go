@@ -48,8 +48,14 @@ func (s *Server) dispatch(methods map[string]*route, w http.ResponseWriter, r *h
 		return
 	}
 	named(w, e)
-	if err := s.serve(e, w, r); err != nil && !hasBegun(w) && !gone(r.Context()) {
-		if statusOf(instance.KindOf(err)) == http.StatusInternalServerError {
+	err := s.serve(e, w, r)
+	kind := instance.KindOf(err)
+	switch {
+	case err == nil || hasBegun(w):
+	case gone(r.Context()) && kind != kindTooSlow: // which net/http takes for gone, too
+		panic(http.ErrAbortHandler) // or an answer would be made up
+	default:
+		if statusOf(kind) == http.StatusInternalServerError {
 			s.log.Error("request", "method", e.method, "path", r.URL.Path, "cause", err)
 		}
 		fail(w, r, err)
@@ -101,6 +107,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			}
 		}()
 		extendWrite(w, 0) // that of the connection's last answer has passed
+		if r.ContentLength != 0 {
+			// Also what a route does not read: the rest of it is read after the answer.
+			extendRead(w, s.o.BodyTime)
+		}
 		if err := admitted(r); err != nil {
 			fail(w, r, err)
 			return
