@@ -23,7 +23,29 @@ import (
 // dialVariable has this binary connect to a socket and print what it is told.
 const dialVariable = "HULL_TEST_DIAL"
 
+// activatedVariable has this binary serve one client of what systemd has handed it.
+const activatedVariable = "HULL_TEST_ACTIVATED"
+
+func activated() {
+	list, err := Activated(nil)
+	if err != nil || len(list) != 1 {
+		fmt.Print(list, err)
+		return
+	}
+	c, err := list[0].Accept()
+	if err != nil {
+		fmt.Print(err)
+		return
+	}
+	fmt.Fprint(c, c.(*Conn).Admitted())
+	c.Close()
+}
+
 func TestMain(m *testing.M) {
+	if os.Getenv(activatedVariable) != "" {
+		activated()
+		return
+	}
 	path := os.Getenv(dialVariable)
 	if path == "" {
 		os.Exit(m.Run())
@@ -314,6 +336,44 @@ func TestActivationIsByTheEnvironment(t *testing.T) {
 	}
 	if _, there := os.LookupEnv("LISTEN_FDS"); there {
 		t.Error("children would take themselves for activated")
+	}
+}
+
+func TestASocketIsHandedOverByDescriptor(t *testing.T) {
+	path := filepath.Join(folder(t), "hull.sock")
+	made, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Close()
+	f, err := made.(*net.UnixListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0"`, self)
+	cmd.Env = append(os.Environ(), activatedVariable+"=1")
+	cmd.ExtraFiles = []*os.File{f}
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	if b, err := io.ReadAll(c); err != nil || string(b) != "<nil>" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if err := cmd.Wait(); err != nil || said.Len() > 0 {
+		t.Errorf("%v: %s", err, said.String())
 	}
 }
 
