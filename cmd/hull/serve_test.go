@@ -63,13 +63,34 @@ func (s *serving) wait(t *testing.T) int {
 	}
 }
 
+func clientOf(socket string) *http.Client {
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+	}}
+}
+
+// post sends JSON to a server that is there.
+func post(t *testing.T, socket, path, body string) string {
+	t.Helper()
+	resp, err := clientOf(socket).Post("http://hull"+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // ask gets a path once a server is there.
 func ask(t *testing.T, socket, path string) string {
 	t.Helper()
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
-	client := &http.Client{Transport: transport, Timeout: time.Minute}
+	client := clientOf(socket)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		resp, err := client.Get("http://hull" + path)
 		if err == nil {
@@ -117,6 +138,22 @@ func TestServeServesUntilASignal(t *testing.T) {
 		if got := ask(t, socket, "/v1/instances/none"); !strings.Contains(got, `"kind":"not-found"`) {
 			t.Errorf("%s: %s", socket, got)
 		}
+	}
+	// What one creates, the other has.
+	if got := post(t, usual, "/v1/instances", `{"machine_toml":"[boot]\nkernel = \"debian\"\n[init]\nexec = [\"/bin/sh\"]\n","name":"web"}`); !strings.Contains(got, `"name":"web"`) {
+		t.Error(got)
+	}
+	if got := post(t, usual, "/v1/instances", `{"machine_toml":"[boot]\nkernel = \"debian\"\n[init]\nexec = [\"/bin/sh\"]\n","name":"web"}`); !strings.Contains(got, `"kind":"name-taken"`) {
+		t.Error(got)
+	}
+	if got := post(t, other, "/v1/instances/web/rename", `{"name":"db"}`); got != "" {
+		t.Error(got)
+	}
+	if got := ask(t, usual, "/v1/instances/db"); !strings.Contains(got, `"status":"created"`) {
+		t.Error(got)
+	}
+	if got := ask(t, other, "/v1/events?follow=false"); strings.Count(got, "\nevent: ") != 2 {
+		t.Error(got)
 	}
 	// A third has no place on the first's socket.
 	third := serve(t, home)

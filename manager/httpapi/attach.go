@@ -38,7 +38,7 @@ func attach(s *Server, w http.ResponseWriter, c *call[none, AttachRequest]) erro
 		// The end of input is not that of the console.
 		in.stdin = unclosed{console}
 	}
-	read := in.follow(st.reader, end)
+	read := s.follow(in, st.reader, end)
 	go st.beat(ctx, s.o.Heartbeat, end)
 	// Neither a read nor a write of the console outlives the client.
 	stop := context.AfterFunc(ctx, func() { _ = console.Close() })

@@ -52,18 +52,24 @@ func noBody(r *http.Request) error {
 	return invalid("request body: the route takes none")
 }
 
-// readBody reads the whole of a body. Large ones take turns.
+// takeTurn waits until a body may be in memory: large ones take turns. The turn
+// ends with the returned function.
+func (s *Server) takeTurn(r *http.Request, most int64) (func(), error) {
+	if most <= maxBody || r.ContentLength >= 0 && r.ContentLength <= maxBody {
+		return func() {}, nil
+	}
+	select {
+	case s.large <- struct{}{}:
+		return func() { <-s.large }, nil
+	case <-r.Context().Done():
+		return nil, context.Cause(r.Context())
+	}
+}
+
+// readBody reads the whole of a body.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if r.ContentLength > most {
 		return nil, tooLarge(most)
-	}
-	if most > maxBody && (r.ContentLength < 0 || r.ContentLength > maxBody) {
-		select {
-		case s.large <- struct{}{}:
-			defer func() { <-s.large }()
-		case <-r.Context().Done():
-			return nil, context.Cause(r.Context())
-		}
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var large *http.MaxBytesError

@@ -82,6 +82,7 @@ func (s *Server) sendEvents(ctx context.Context, out *lines, read func(context.C
 	}()
 	go func() {
 		defer close(next)
+		defer s.survive("events") // the stream ends, and the server does not
 		for e, err := range read(ctx) {
 			text := sseEvent(&e)
 			if err != nil {

@@ -66,7 +66,7 @@ func execute(s *Server, w http.ResponseWriter, c *call[none, ExecRequest]) error
 	if c.body.TTY {
 		in.resize = program.Resize
 	}
-	read := in.follow(st.reader, end)
+	read := s.follow(in, st.reader, end)
 	go st.beat(ctx, s.o.Heartbeat, end)
 
 	exit, err := program.Wait(ctx)

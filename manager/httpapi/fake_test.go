@@ -45,9 +45,10 @@ type fakeEngine struct {
 	calls []string
 	err   error // of everything
 
-	logs    []any // logs.Record or error
-	journal []any // events.Event or error
-	follow  bool  // logs and events go on until their context ends
+	logs    []any         // logs.Record or error
+	journal []any         // events.Event or error
+	endless chan struct{} // not nil: logs have no end, and it is closed when they are not read any more
+	follow  bool          // logs and events go on until their context ends
 
 	archive func(ctx context.Context, w io.Writer) error
 	unpack  func(ctx context.Context, r io.Reader) error
@@ -203,6 +204,13 @@ func (f *fakeEngine) Logs(ctx context.Context, ref string, o manager.LogOptions)
 	err := f.on(ref, "logs follow=%v since=%d until=%d tail=%d", o.Follow, seconds(o.Since), seconds(o.Until), o.Tail)
 	if err != nil {
 		return nil, err
+	}
+	if f.endless != nil {
+		return func(yield func(logs.Record, error) bool) {
+			defer close(f.endless)
+			for yield(logs.Record{Time: testTime, Stream: logs.Stdout, Text: make([]byte, 10_000)}, nil) {
+			}
+		}, nil
 	}
 	return sequence[logs.Record](ctx, f.logs, f.follow && o.Follow), nil
 }

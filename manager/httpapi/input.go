@@ -92,12 +92,14 @@ func (in *input) takeSignal(payload []byte) error {
 	return nil
 }
 
-// follow runs the input in a goroutine, and ends ctx with its error. The channel is
+// follow runs an input in a goroutine, and ends ctx with its error. The channel is
 // closed when nothing is read any more.
-func (in *input) follow(r io.Reader, end context.CancelCauseFunc) <-chan struct{} {
+func (s *Server) follow(in *input, r io.Reader, end context.CancelCauseFunc) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer end(errVanished) // where it has none of its own
+		defer s.survive("input")
 		err := in.run(r)
 		end(err)
 		if !errors.Is(err, errVanished) {

@@ -192,3 +192,56 @@ func TestAListenerThatFailsEndsTheServer(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestAReaderThatStallsIsLetGo asks for a log without an end, and takes nothing of
+// it.
+func TestAReaderThatStallsIsLetGo(t *testing.T) {
+	e := &fakeEngine{endless: make(chan struct{})}
+	s := startServer(t, e, Options{StallTime: 50 * time.Millisecond})
+	c := s.dial(t)
+	if _, err := io.WriteString(c, "GET /v1/instances/web/logs HTTP/1.1\r\nHost: hull\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-e.endless:
+	case <-time.After(30 * time.Second):
+		t.Error("it is still being read")
+	}
+}
+
+// TestOptionsOfTheServerAreNoWayIn asks what a server is asked without a path.
+func TestOptionsOfTheServerAreNoWayIn(t *testing.T) {
+	s := startServer(t, &fakeEngine{}, Options{})
+	c := s.dial(t)
+	if _, err := io.WriteString(c, "OPTIONS * HTTP/1.1\r\nHost: hull\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if said := ends(t, c); !strings.HasPrefix(said, "HTTP/1.1 400") {
+		t.Errorf("%q", said)
+	}
+}
+
+func TestUpgradesThatFailAreAnswered(t *testing.T) {
+	e := &fakeEngine{}
+	s := startServer(t, e, Options{})
+	for _, test := range []struct {
+		path, body, upgrade string
+		status              int
+	}{
+		{"/v1/instances/none/exec", `{"command":["ls"]}`, upgradeName, 404},
+		{"/v1/instances/none/attach", `{}`, upgradeName, 404},
+		{"/v1/instances/web/exec", `{"command":["ls"]}`, upgradeName, 501},
+		{"/v1/instances/web/attach", ``, "other, " + upgradeName, 501},
+		{"/v1/instances/web/exec", `{"command":[]}`, upgradeName, 400},
+		{"/v1/instances/web/exec", `{"command":[""]}`, upgradeName, 400},
+		{"/v1/instances/web/exec", `{"command":null}`, upgradeName, 400},
+		{"/v1/instances/web/exec", `{"command":["ls"],"rows":65536}`, upgradeName, 400},
+		{"/v1/instances/web/exec", `{"command":["ls"]}`, "websocket", 426},
+	} {
+		resp, body := s.do(t, "POST", test.path, test.body, "Connection", "Upgrade", "Upgrade", test.upgrade)
+		failureIn(t, body)
+		if resp.StatusCode != test.status {
+			t.Errorf("%s %s: %d %s", test.path, test.body, resp.StatusCode, body)
+		}
+	}
+}

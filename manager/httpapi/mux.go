@@ -119,6 +119,14 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
+// survive is deferred by goroutines of a request: what ends one must not end the
+// server.
+func (s *Server) survive(what string) {
+	if problem := recover(); problem != nil {
+		s.log.Error("panic", "in", what, "cause", problem, "stack", string(debug.Stack()))
+	}
+}
+
 // recorder knows what was answered.
 type recorder struct {
 	http.ResponseWriter

@@ -92,6 +92,9 @@ func (s *Server) operation(e *route) *operation {
 			op.Parameters = append(op.Parameters, &documentParameter{Name: p.name, In: "query", Description: p.doc, Schema: s.parameterSchema(p.typ)})
 		}
 	}
+	for _, h := range e.headers {
+		op.Parameters = append(op.Parameters, &documentParameter{Name: h.name, In: "header", Description: h.what, Required: h.required, Schema: &schema{Type: typeString}})
+	}
 	switch {
 	case e.media != "":
 		op.RequestBody = &documentBody{Required: true, Content: map[string]*mediaSchema{e.media: {}}}

@@ -13,9 +13,9 @@ type route struct {
 	query, body  reflect.Type // structs; nil for none
 	bodyMost     int64        // bytes
 	media        string       // of a body that is streamed
+	headers      []header
 	answers      []answer
 	lasts        bool // holds one of the server's streams, and ends with the server
-	upgrades     bool
 	serve        func(*Server, *route, http.ResponseWriter, *http.Request) error
 }
 
@@ -25,6 +25,12 @@ type answer struct {
 	media  string       // empty for no body
 	typ    reflect.Type // of the body, of each line or of each event's data; nil for none
 	what   string
+}
+
+// header is a field of a request's header that a route reads.
+type header struct {
+	name, what string
+	required   bool
 }
 
 // none stands for a query, a body or an answer that is not there.
@@ -63,6 +69,11 @@ func decode[Q, B any](s *Server, e *route, w http.ResponseWriter, r *http.Reques
 			return nil, err
 		}
 	}
+	done, err := s.takeTurn(r, e.bodyMost)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	b, err := s.readBody(w, r, e.bodyMost)
 	if err != nil {
 		return nil, err
@@ -139,7 +150,12 @@ func (e route) takes(media string) route {
 	return e
 }
 
+func (e route) reads(name, what string) route {
+	e.headers = append(e.headers, header{name, what, false})
+	return e
+}
+
 func (e route) upgrading() route {
-	e.upgrades = true
+	e.headers = append(e.headers, header{"Connection", "Upgrade", true}, header{"Upgrade", upgradeName, true})
 	return e
 }

@@ -72,7 +72,8 @@ func streamRoutes() []route {
 		streaming("POST", "/instances/{ref}/attach", "Join the console", upgraded, attach).upgrading(),
 		streaming("POST", "/instances/{ref}/exec", "Run a program in the guest", upgraded, execute).upgrading(),
 		streaming("GET", "/events", "Follow what happens to instances",
-			[]answer{{http.StatusOK, mediaEvents, reflect.TypeFor[events.Event](), "the data of each event"}}, readEvents),
+			[]answer{{http.StatusOK, mediaEvents, reflect.TypeFor[events.Event](), "the data of each event"}}, readEvents).
+			reads("Last-Event-ID", "the id of the last event that the client has: what came after it is sent"),
 	}
 }
 

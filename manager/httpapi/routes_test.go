@@ -227,6 +227,10 @@ func TestAPanicIsAnAnswer(t *testing.T) {
 	if f := failureIn(t, body); resp.StatusCode != 500 || f.Kind != instance.KindFailed || strings.Contains(f.Message, "a mistake\"") {
 		t.Errorf("%d %+v", resp.StatusCode, f)
 	}
+	// Also where a goroutine of the request meets it.
+	if _, body := s.do(t, "GET", "/v1/events?follow=false", ""); body != ": hull\n\n" {
+		t.Errorf("%q", body)
+	}
 	e.panics = false
 	if resp, _ := s.do(t, "GET", "/v1/instances/web", ""); resp.StatusCode != 200 {
 		t.Errorf("after a panic: %d", resp.StatusCode)

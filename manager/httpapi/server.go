@@ -122,6 +122,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		ConnState:         s.countConn,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		Protocols:         protocols,
+		// Or whoever is not admitted would be answered.
+		DisableGeneralOptionsHandler: true,
 	}
 	failed := make(chan error, len(listeners))
 	var serving sync.WaitGroup
