@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,24 +32,35 @@ func NewInput(f *os.File) (*Input, error) {
 
 // Read waits for bytes. It returns io.EOF at the file's end, where the file
 // turns out to be closed, and after Stop.
-func (i *Input) Read(p []byte) (int, error) {
+func (i *Input) Read(p []byte) (int, error) { return i.read(p, time.Time{}) }
+
+// read is Read with a deadline, at which it returns os.ErrDeadlineExceeded; zero is
+// none.
+func (i *Input) read(p []byte, deadline time.Time) (int, error) {
 	for {
 		fds := []unix.PollFd{
 			{Fd: int32(i.fd), Events: unix.POLLIN},
 			{Fd: int32(i.wake), Events: unix.POLLIN},
 		}
-		_, err := unix.Poll(fds, -1)
+		wait := -1 // for ever
+		if !deadline.IsZero() {
+			left := time.Until(deadline) + time.Millisecond - 1 // rounded up
+			wait = int(max(left, 0) / time.Millisecond)
+		}
+		n, err := unix.Poll(fds, wait)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
 			return 0, fmt.Errorf("input: poll: %w", err)
+		case n == 0:
+			return 0, os.ErrDeadlineExceeded
 		case fds[1].Revents != 0:
 			return 0, io.EOF
 		case fds[0].Revents&unix.POLLNVAL != 0:
 			return 0, io.EOF
 		}
-		n, err := unix.Read(i.fd, p)
+		n, err = unix.Read(i.fd, p)
 		switch {
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
 			continue

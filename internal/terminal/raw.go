@@ -17,7 +17,10 @@ type Raw struct {
 }
 
 // IsTerminal reports whether f is a terminal.
-func IsTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+func IsTerminal(f *os.File) bool { return f != nil && IsTerminalFd(f.Fd()) }
+
+// IsTerminalFd reports whether a descriptor is a terminal's.
+func IsTerminalFd(fd uintptr) bool { return term.IsTerminal(int(fd)) }
 
 // MakeRaw puts the terminal f into raw mode: every key reaches the guest,
 // Ctrl-c and Ctrl-z among them.
