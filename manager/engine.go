@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"io"
+	"io/fs"
 	"iter"
 	"syscall"
 	"time"
@@ -64,6 +65,9 @@ type Engine interface {
 	// Exec runs a program in a running guest and returns when it has started. The
 	// caller waits for its end, and closes it.
 	Exec(ctx context.Context, ref string, o ExecOptions) (Execution, error)
+	// Stat says what a path of a running guest is, a link itself rather than what
+	// it names. One that is not there is fs.ErrNotExist.
+	Stat(ctx context.Context, ref, path string) (*FileStat, error)
 	// CopyFrom writes a tar archive of a guest's file or folder.
 	CopyFrom(ctx context.Context, ref, path string, archive io.Writer) error
 	// CopyTo unpacks a tar archive into a guest's folder.
@@ -166,6 +170,15 @@ type Detail struct {
 	Dir     string              `json:"dir"`               // its directory
 	RunDir  string              `json:"run_dir"`           // where its sockets are while it runs
 	Monitor *supervisor.Monitor `json:"monitor,omitempty"` // of a live one
+}
+
+// FileStat is what a path of a guest is, in the guest's own words.
+type FileStat struct {
+	Name       string      `json:"name"` // the last part of the path
+	Size       int64       `json:"size"` // bytes
+	Mode       fs.FileMode `json:"mode"`
+	ModTime    time.Time   `json:"mod_time"`
+	LinkTarget string      `json:"link_target,omitempty"` // of a symbolic link
 }
 
 // Process is a process of a guest.
