@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hullvm/hull/manager"
 )
 
 // app is the outside world of one run of hull: tests give it their own.
@@ -20,11 +22,35 @@ type app struct {
 
 	// Started is when the process began: where a machine's timeline counts from.
 	Started time.Time
+
+	// Engine looks after instances; nil is for those of this host.
+	Engine func() (manager.Engine, error)
+	// Now and After are the clock; nil is for the host's.
+	Now   func() time.Time
+	After func(time.Duration) <-chan time.Time
 }
 
-// exitFailure is the status of a command that could not do what it was asked,
-// for a reason outside the guest (docs/exit-codes.md).
-const exitFailure = 125
+// engine opens what looks after instances.
+func (a *app) engine() (manager.Engine, error) {
+	if a.Engine != nil {
+		return a.Engine()
+	}
+	return manager.Open(manager.DirsFromEnv(a.Getenv), newLog(a.Stderr, false))
+}
+
+func (a *app) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}
+
+func (a *app) after(d time.Duration) <-chan time.Time {
+	if a.After != nil {
+		return a.After(d)
+	}
+	return time.After(d)
+}
 
 // exitError carries the status that hull ends with. A nil err ends hull
 // without a word: the code itself is the message, as that of a guest's program.
@@ -77,14 +103,35 @@ func newRootCommand(a *app) *cobra.Command {
 		},
 	}
 	root.AddCommand(
+		newAttachCommand(a),
 		newBootCommand(a),
 		newCompletionCommand(a),
+		newCpCommand(a),
+		newCreateCommand(a),
 		newDoctorCommand(a),
+		newEventsCommand(a),
+		newExecCommand(a),
+		newInspectCommand(a),
 		newKernelCommand(a),
+		newKillCommand(a),
 		newLabCommand(a),
+		newLogsCommand(a),
 		newManCommand(a),
 		newServeCommand(a),
+		newPauseCommand(a),
+		newPsCommand(a),
+		newRecoverCommand(a),
+		newRenameCommand(a),
+		newRestartCommand(a),
+		newRmCommand(a),
+		newStartCommand(a),
+		newStatsCommand(a),
+		newStopCommand(a),
+		newTopCommand(a),
+		newUnpauseCommand(a),
+		newUpdateCommand(a),
 		newVersionCommand(a),
+		newWaitCommand(a),
 	)
 	return root
 }

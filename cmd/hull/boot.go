@@ -21,12 +21,11 @@ import (
 )
 
 type bootOptions struct {
-	sets     []configs.Set
+	createOptions
+	detach   bool
 	dryRun   bool
 	timeline bool
 	verbose  bool
-	tryKVM   bool
-	kvm      string
 }
 
 func newBootCommand(a *app) *cobra.Command {
@@ -46,30 +45,42 @@ signal comes again, is ended. SIGQUIT ends it at once. SIGUSR1 prints on stderr
 where each vCPU stands, and the machine goes on.
 
 hull ends with the guest's own status where the guest powered itself off, and
-with a status of its own otherwise (docs/exit-codes.md).`,
+with a status of its own otherwise (docs/exit-codes.md).
+
+With -d the machine becomes an instance, which runs in the background: hull prints
+its id and ends. The other commands know it by this id, by the beginning of it, or
+by its name (docs/instances.md). Where it cannot be started, nothing of it is left.`,
 		Example: `  hull boot configs/demo.toml
   hull boot configs/demo.toml --set cpu.count=2 --set memory.size=1GiB
-  hull boot configs/demo.toml --dry-run`,
-		Args: cobra.ExactArgs(1),
+  hull boot configs/demo.toml --dry-run
+  hull boot -d --name web --restart on-failure:3 web.toml`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeMachineFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkBootFlags(cmd.Flags(), o.detach); err != nil {
+				return err
+			}
+			if o.detach {
+				return runFailure(runBootDetached(cmd.Context(), a, &o.createOptions, args[0]))
+			}
 			return runBoot(cmd.Context(), a, o, args[0])
 		},
 	}
 	f := cmd.Flags()
-	f.Var(newSetFlag(&o.sets), "set", "change a value of the file, as `path=value`; may be repeated")
+	o.register(cmd)
+	f.BoolVarP(&o.detach, "detach", "d", false, "make it an instance, and run it in the background")
 	f.BoolVar(&o.dryRun, "dry-run", false, "check everything, print the machine and what would be loaded where, and start nothing")
 	f.BoolVar(&o.timeline, "timeline", false, "print the moments of the start on stderr when the machine has ended")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the monitor does on stderr")
-	f.BoolVar(&o.tryKVM, "slow-kvm", false, "run even on a KVM that emulates kernel code instruction by instruction")
-	f.StringVar(&o.kvm, "kvm", "/dev/kvm", "the KVM device")
 	return cmd
 }
 
 func runBoot(ctx context.Context, a *app, o bootOptions, path string) error {
-	machine, err := configs.LoadWith(path, o.sets)
+	machine, err := o.load(path)
 	if err != nil {
 		return err
 	}
+	warnOfIdleKeys(a, machine)
 	for {
 		exit, interrupted, err := bootOnce(ctx, a, o, machine)
 		if err != nil {
@@ -120,7 +131,7 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 		Cmdline:      files.Cmdline,
 		Console:      output,
 		KVM:          o.kvm,
-		AllowSlowKVM: o.tryKVM,
+		AllowSlowKVM: o.slowKVM,
 		Started:      a.Started,
 		Log:          newLog(a.Stderr, o.verbose),
 	}

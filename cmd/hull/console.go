@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/internal/terminal"
 	"github.com/hullvm/hull/peripherals"
@@ -50,7 +51,7 @@ func startConsole(a *app, m *vmm.Machine, set *peripherals.Set, machine *configs
 			return nil, err
 		}
 		if machine.Serial.Output != configs.SerialTerminal {
-			s.unfollow = followSize(a.Stdin, set.Console)
+			s.unfollow = followSize(a.Stdin, func(size agent.WinSize) { set.Console.Resize(size.Columns, size.Rows) })
 		}
 	}
 	go func() {

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"strconv"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hullvm/hull/manager/instance"
 )
 
 const exitCodesManual = "../../docs/exit-codes.md"
@@ -53,5 +59,48 @@ func TestExitCodesDiffer(t *testing.T) {
 			t.Errorf("status %d is taken: by another of hull's, by sysexits.h (64 to 78), or by shells (126 and up)", code)
 		}
 		seen[code] = true
+	}
+}
+
+func TestManualHasTheKindsOfFailures(t *testing.T) {
+	text, err := os.ReadFile(exitCodesManual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A row of the table: | `not-found` | what it means | 125 | 1 |
+	written := make(map[instance.Kind]kindCode)
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| (\\d+) \\| (\\d+) \\|$").FindAllStringSubmatch(string(text), -1) {
+		run, err := strconv.Atoi(row[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := strconv.Atoi(row[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		written[instance.Kind(row[1])] = kindCode{run, other}
+	}
+	if diff := cmp.Diff(kindCodes, written, cmp.AllowUnexported(kindCode{})); diff != "" {
+		t.Errorf("%s (-program +manual):\n%s", exitCodesManual, diff)
+	}
+}
+
+func TestFailuresHaveTheStatusOfTheirKind(t *testing.T) {
+	for kind, want := range kindCodes {
+		err := fmt.Errorf("around it: %w", &instance.Error{Kind: kind, Err: errors.New("cause")})
+		var run, other *exitError
+		if !errors.As(runFailure(err), &run) || !errors.As(refusal(err), &other) {
+			t.Fatalf("%s: no status", kind)
+		}
+		if got := (kindCode{run.code, other.code}); got != want || instance.KindOf(run.err) != kind {
+			t.Errorf("%s: %+v, want %+v", kind, got, want)
+		}
+	}
+	if runFailure(nil) != nil || refusal(nil) != nil {
+		t.Error("nothing is a failure")
+	}
+	kept := &exitError{code: 7}
+	if refusal(kept) != error(kept) {
+		t.Error("a status is changed")
 	}
 }

@@ -1,27 +1,24 @@
 package main
 
 import (
-	"math"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/term"
-
-	"github.com/hullvm/hull/devices/virtio/console"
+	"github.com/hullvm/hull/agent"
 )
 
-// followSize keeps the guest's terminal of the size of ours until stop is called.
-func followSize(terminal *os.File, c *console.Console) (stop func()) {
+// followSize tells the size of a terminal, now and when it changes, until stop is
+// called.
+func followSize(terminal *os.File, resize func(agent.WinSize)) (stop func()) {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, syscall.SIGWINCH)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			cols, rows, err := term.GetSize(int(terminal.Fd()))
-			if err == nil && cols >= 0 && rows >= 0 && cols <= math.MaxUint16 && rows <= math.MaxUint16 {
-				c.Resize(uint16(cols), uint16(rows))
+			if size := terminalSize(terminal); size != (agent.WinSize{}) {
+				resize(size)
 			}
 			if _, more := <-changed; !more {
 				return
