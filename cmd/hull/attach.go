@@ -66,12 +66,12 @@ func runAttach(ctx context.Context, a *app, o *attachOptions, keys []byte, ref s
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := awaitEnd(ctx, engine, d.ID)
-	console, err := engine.Attach(ctx, d.ID, manager.AttachOptions{Input: !o.noStdin})
+	ended := awaitEnd(ctx, engine, d.ID) // whatever it is called by then
+	console, err := engine.Attach(ctx, ref, manager.AttachOptions{Input: !o.noStdin})
 	if err != nil {
 		return err
 	}
-	s := &consoleClient{app: a, engine: engine, id: d.ID, name: d.Name, console: console, ended: ended}
+	s := &consoleClient{app: a, engine: engine, ref: ref, name: d.Name, console: console, ended: ended}
 	return s.run(ctx, o, keys)
 }
 
@@ -95,10 +95,10 @@ func awaitEnd(ctx context.Context, engine manager.Engine, id string) <-chan inst
 // consoleClient joins hull's terminal to an instance's console.
 type consoleClient struct {
 	*app
-	engine   manager.Engine
-	id, name string
-	console  manager.Console
-	ended    <-chan instanceEnd
+	engine    manager.Engine
+	ref, name string
+	console   manager.Console
+	ended     <-chan instanceEnd
 }
 
 // endTime bounds how long an instance takes to end whose console has.
@@ -113,13 +113,15 @@ func (c *consoleClient) run(ctx context.Context, o *attachOptions, keys []byte) 
 		if k, err = openKeyboard(c.Stdin, true, keys); err != nil {
 			return errors.Join(err, c.console.Close())
 		}
-		onTerminal, detached = k.raw != nil, k.detach.Detached()
-		k.follow(ctx, c.console.Resize)
+		onTerminal, detached = k.terminal, k.detach.Detached()
+		if err := k.begin(ctx, c.console.Resize); err != nil {
+			return errors.Join(err, c.console.Close(), k.close())
+		}
 		go func() { _, _ = io.Copy(c.console, k) }() // it ends with either
 	}
 	var send func(syscall.Signal) error
 	if o.sigProxy && !onTerminal {
-		send = func(s syscall.Signal) error { return c.engine.Kill(ctx, c.id, s) }
+		send = func(s syscall.Signal) error { return c.engine.Kill(ctx, c.ref, s) }
 	}
 	left, stop := watchSignals(send, c.Stderr)
 	defer stop()

@@ -71,7 +71,7 @@ func TestAttachEndsAsTheInstance(t *testing.T) {
 			for _, command := range []string{"attach", "console"} {
 				f := &fakeEngine{instances: someInstances(), guest: saying("hello\r\n"), exits: exits(test.exit)}
 				attached(t, f, command, "--no-stdin", "web").want(t, "hello\r\n", test.stderr, test.status)
-				wantCalls(t, f, "inspect web", "wait "+someID("1"), "attach "+someID("1")+" input=false")
+				wantCalls(t, f, "inspect web", "wait "+someID("1"), "attach web input=false")
 			}
 		})
 	}
@@ -221,7 +221,7 @@ func hangUpUntil(t *testing.T, s syscall.Signal, done <-chan struct{}) {
 func TestAttachHandsSignalsOnWithoutATerminal(t *testing.T) {
 	guardSignals(t, syscall.SIGUSR2)
 	f := &fakeEngine{instances: someInstances(), exits: exits(instance.Exit{Reason: instance.PowerOff})}
-	call := "kill " + someID("1") + " 12"
+	call := "kill web 12"
 	f.guest = func(console net.Conn) {
 		defer console.Close()
 		arrived := make(chan struct{})
@@ -240,7 +240,7 @@ func TestStartAttached(t *testing.T) {
 	id := someID("1")
 	f := &fakeEngine{instances: someInstances(), guest: saying("hello\r\n"), exits: exits(instance.Exit{Code: 2, Reason: instance.PowerOff})}
 	attached(t, f, "start", "-a", "web").want(t, "hello\r\n", "", 2)
-	wantCalls(t, f, "start web", "inspect web", "wait "+id, "attach "+id+" input=false")
+	wantCalls(t, f, "start web", "inspect web", "wait "+id, "attach web input=false")
 
 	// One that has ended before anybody could listen.
 	f = &fakeEngine{instances: someInstances(), logs: someLog()[:2], exits: make(chan instance.Exit), fail: map[string]error{"attach": wrongState("done", "attach", "it is not running")}}

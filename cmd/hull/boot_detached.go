@@ -71,7 +71,7 @@ func runBootDetached(ctx context.Context, a *app, o *createOptions, path string)
 	if err != nil {
 		return err
 	}
-	if err := engine.Start(ctx, d.ID); err != nil {
+	if err := engine.Start(ctx, d.Name); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 		defer cancel()
 		if e := engine.Remove(ctx, d.ID, manager.RemoveOptions{Force: true}); e != nil {

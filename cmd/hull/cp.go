@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -112,6 +114,9 @@ func runCp(ctx context.Context, a *app, o cpOptions, source, destination string)
 	if err != nil {
 		return err
 	}
+	// An interrupt ends the copy in order: no half of a file is left.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	c := &copier{app: a, engine: engine, options: o, from: from, to: to}
 	if from.ref != "" {
 		return c.out(ctx)

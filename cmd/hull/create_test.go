@@ -36,7 +36,7 @@ func TestCreateAndBootDetachedPassAllOn(t *testing.T) {
 			hull(t, f, args...).want(t, someID("c")+"\n", "", 0)
 			want := []string{"create shop"}
 			if command[0] == "boot" {
-				want = append(want, "start "+someID("c"))
+				want = append(want, "start made_up")
 			}
 			wantCalls(t, f, want...)
 			here, err := os.Getwd()
@@ -74,7 +74,7 @@ func TestBootDetachedLeavesNothingThatDidNotStart(t *testing.T) {
 	noKVM := &instance.Error{Kind: instance.KindUnsupported, Err: errors.New(`instance "made_up": start: open "/dev/kvm": no such file; see hull doctor`)}
 	f := &fakeEngine{fail: map[string]error{"start": noKVM}}
 	hull(t, f, "boot", "-d", machineFile(t, smallMachine)).want(t, "", "hull: "+noKVM.Error()+"\n", 125)
-	wantCalls(t, f, "create ", "start "+id, "remove "+id+" force=true")
+	wantCalls(t, f, "create ", "start made_up", "remove "+id+" force=true")
 
 	f = &fakeEngine{fail: map[string]error{"start": noKVM, "remove": errors.New("instance \"made_up\": remove: disk full")}}
 	hull(t, f, "boot", "-d", machineFile(t, smallMachine)).want(t, "", "hull: "+noKVM.Error()+"\nit is still there, as \"made_up\": instance \"made_up\": remove: disk full\n", 125)

@@ -133,7 +133,9 @@ func attend(ctx context.Context, a *app, p manager.Execution, k *keyboard, ref s
 	var detached <-chan struct{} // none for nil
 	if k != nil {
 		detached = k.detach.Detached()
-		k.follow(ctx, func(_ context.Context, s agent.WinSize) error { return p.Resize(s) })
+		if err := k.begin(ctx, func(_ context.Context, s agent.WinSize) error { return p.Resize(s) }); err != nil {
+			return errors.Join(err, p.Close())
+		}
 	}
 	send := p.Signal
 	if tty {

@@ -54,10 +54,19 @@ var kindCodes = map[instance.Kind]kindCode{
 }
 
 // runFailure gives an error the status of a command that runs a program.
-func runFailure(err error) error { return withCode(err, kindCodes[instance.KindOf(err)].run) }
+func runFailure(err error) error { return withCode(err, codeOf(err).run) }
 
 // refusal gives an error the status of any other command for instances.
-func refusal(err error) error { return withCode(err, kindCodes[instance.KindOf(err)].other) }
+func refusal(err error) error { return withCode(err, codeOf(err).other) }
+
+// codeOf is the statuses of a failure. A supervisor of a later release may tell of a
+// kind that there is not here.
+func codeOf(err error) kindCode {
+	if code, known := kindCodes[instance.KindOf(err)]; known {
+		return code
+	}
+	return kindCodes[instance.KindFailed]
+}
 
 // withCode gives an error a status, unless it has one.
 func withCode(err error, code int) error {

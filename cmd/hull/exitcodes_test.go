@@ -96,6 +96,10 @@ func TestFailuresHaveTheStatusOfTheirKind(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
 		}
 	}
+	var later *exitError
+	if err := refusal(&instance.Error{Kind: "of-tomorrow", Err: errors.New("cause")}); !errors.As(err, &later) || later.code != exitRefused {
+		t.Errorf("a kind that there is not: %v", err)
+	}
 	if runFailure(nil) != nil || refusal(nil) != nil {
 		t.Error("nothing is a failure")
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,31 +8,19 @@ import (
 	"iter"
 	"maps"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/hullvm/hull/agent"
-	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/logs"
 	"github.com/hullvm/hull/manager/store"
 )
-
-// testNow is when the tests run.
-var testNow = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-
-func before(d time.Duration) time.Time { return testNow.Add(-d) }
-
-func someID(digit string) string { return strings.Repeat(digit, 64) }
 
 // fakeEngine is an Engine of instances that are nowhere. It writes down what it is
 // asked for.
@@ -359,102 +346,4 @@ func (f *fakeEngine) Stats(_ context.Context, ref string) (*manager.Stats, error
 
 func (f *fakeEngine) Top(_ context.Context, ref string) ([]manager.Process, error) {
 	return f.top, f.simple(ref, "top %s", ref)
-}
-
-// outcome is what a run of hull came to.
-type outcome struct {
-	stdout, stderr string
-	status         int
-}
-
-// lockedBuffer is a buffer for several goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// hullApp is a hull that has an engine.
-func hullApp(e manager.Engine, stdin *os.File, env map[string]string) (a *app, stdout, stderr *lockedBuffer) {
-	stdout, stderr = new(lockedBuffer), new(lockedBuffer)
-	return &app{
-		Stdin: stdin, Stdout: stdout, Stderr: stderr,
-		Getenv: func(name string) string { return env[name] },
-		Engine: func() (manager.Engine, error) { return e, nil },
-		Now:    func() time.Time { return testNow },
-		After: func(time.Duration) <-chan time.Time {
-			c := make(chan time.Time, 1)
-			c <- testNow
-			return c
-		},
-	}, stdout, stderr
-}
-
-// hull runs a command line to its end.
-func hull(t *testing.T, e manager.Engine, args ...string) outcome {
-	t.Helper()
-	a, stdout, stderr := hullApp(e, nil, nil)
-	status := a.main(t.Context(), args)
-	return outcome{stdout.String(), stderr.String(), status}
-}
-
-func (o outcome) want(t *testing.T, stdout, stderr string, status int) {
-	t.Helper()
-	if diff := cmp.Diff(outcome{stdout, stderr, status}, o, cmp.AllowUnexported(outcome{})); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func wantCalls(t *testing.T, f *fakeEngine, want ...string) {
-	t.Helper()
-	slices.Sort(want)
-	if diff := cmp.Diff(want, f.asked()); diff != "" {
-		t.Errorf("the engine was asked for (-want +got):\n%s", diff)
-	}
-}
-
-// someInstances are one of each sort.
-func someInstances() []manager.Summary {
-	make := func(digit, name string, st instance.State) manager.Summary {
-		return manager.Summary{
-			Description: instance.Description{
-				ID: someID(digit), Name: name, Created: before(5 * time.Hour), Machine: "name = \"" + name + "\"\n",
-				Kernel: "debian-cloud", Command: []string{"/bin/sh"}, VCPUs: 2, Memory: 512 << 20, Restart: configs.RestartPolicy(configs.RestartNo),
-			},
-			State: st,
-		}
-	}
-	live := func(s instance.Status) instance.State {
-		return instance.State{Status: s, Started: before(3 * time.Minute)}
-	}
-	ended := instance.State{Status: instance.Exited, Exit: &instance.Exit{Code: 3, Reason: instance.PowerOff}, Started: before(time.Hour), Finished: before(5 * time.Second)}
-	restarting := ended
-	restarting.Exit, restarting.Restarting = &instance.Exit{Code: 1, Reason: instance.PowerOff}, true
-	list := []manager.Summary{
-		make("1", "web", live(instance.Running)),
-		make("2", "db", live(instance.Paused)),
-		make("3", "slow", live(instance.Stopping)),
-		make("4", "loop", restarting),
-		make("5", "new", instance.State{Status: instance.Created}),
-		make("6", "done", ended),
-		{Description: instance.Description{ID: someID("7")}, Problem: "description: unexpected end of JSON input"},
-	}
-	list[0].Ports = []string{"127.0.0.1:8080->80/tcp", "127.0.0.1:8443->443/tcp"}
-	list[0].Command = []string{"sh", "-c", "exec httpd -f -p 80"}
-	list[0].Labels = map[string]string{"team": "blue", "env": "test"}
-	list[0].Size = 12_345_678
-	list[1].Unconfined = true
-	list[5].Ports = []string{"127.0.0.1:9000->9000/tcp"}
-	return list
 }

@@ -16,10 +16,11 @@ import (
 )
 
 // keyboard is hull's standard input for a program that runs elsewhere. A terminal
-// is raw meanwhile, and has keys to detach by; anything else is read as it is.
+// becomes raw, and has keys to detach by; anything else is read as it is.
 type keyboard struct {
 	file     *os.File
-	raw      *terminal.Raw // nil where standard input is no terminal
+	terminal bool          // standard input is a terminal for the program
+	raw      *terminal.Raw // nil before makeRaw, or where there is none
 	input    *terminal.Input
 	detach   *terminal.DetachReader
 	unfollow func()
@@ -31,23 +32,36 @@ type keyboard struct {
 	err  error // of close
 }
 
-// openKeyboard begins to read standard input. With raw a terminal is made so.
-func openKeyboard(stdin *os.File, raw bool, keys []byte) (*keyboard, error) {
+// openKeyboard opens standard input, for a program that has a terminal or none. It
+// becomes raw later: who still waits for the program may press Ctrl-c.
+func openKeyboard(stdin *os.File, tty bool, keys []byte) (*keyboard, error) {
 	input, err := terminal.NewInput(stdin)
 	if err != nil {
 		return nil, err
 	}
-	k := &keyboard{file: stdin, input: input}
-	if raw && terminal.IsTerminal(stdin) {
-		if k.raw, err = terminal.MakeRaw(stdin); err != nil {
-			input.Close()
-			return nil, err
-		}
-	} else {
+	k := &keyboard{file: stdin, input: input, terminal: tty && terminal.IsTerminal(stdin)}
+	if !k.terminal {
 		keys = nil // they are bytes like others
 	}
 	k.detach = terminal.NewDetachReader(input, keys)
 	return k, nil
+}
+
+// begin makes a terminal raw, and tells somebody its size, now and when it changes,
+// until the keyboard is closed.
+func (k *keyboard) begin(ctx context.Context, resize func(context.Context, agent.WinSize) error) (err error) {
+	if !k.terminal {
+		return nil
+	}
+	if k.raw, err = terminal.MakeRaw(k.file); err != nil {
+		return err
+	}
+	k.unfollow = followSize(k.file, func(s agent.WinSize) {
+		ctx, cancel := context.WithTimeout(ctx, resizeTime)
+		defer cancel()
+		_ = resize(ctx, s) // not every console can be told
+	})
+	return nil
 }
 
 func (k *keyboard) Read(p []byte) (int, error) {
@@ -64,19 +78,6 @@ func (k *keyboard) size() agent.WinSize { return terminalSize(k.file) }
 
 // resizeTime bounds how long it may take to tell a size.
 const resizeTime = 2 * time.Second
-
-// follow tells somebody the terminal's size, now and when it changes, until the
-// keyboard is closed.
-func (k *keyboard) follow(ctx context.Context, resize func(context.Context, agent.WinSize) error) {
-	if k.raw == nil {
-		return
-	}
-	k.unfollow = followSize(k.file, func(s agent.WinSize) {
-		ctx, cancel := context.WithTimeout(ctx, resizeTime)
-		defer cancel()
-		_ = resize(ctx, s) // not every console can be told
-	})
-}
 
 // close ends a Read, and gives the terminal back. It may be called more than once.
 func (k *keyboard) close() error {

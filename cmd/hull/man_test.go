@@ -56,3 +56,21 @@ func TestCompletionKnowsItsShells(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestManHasTheRealCommands writes the pages of the whole tree.
+func TestManHasTheRealCommands(t *testing.T) {
+	folder := t.TempDir()
+	a, _, _ := hullApp(&fakeEngine{}, nil, nil)
+	root := newRootCommand(a)
+	if err := runMan(root, folder); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range root.Commands() {
+		page, err := os.ReadFile(filepath.Join(folder, "hull-"+cmd.Name()+".1"))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Contains(page, []byte(".SH SYNOPSIS")) {
+			t.Errorf("hull-%s.1 is\n%s", cmd.Name(), page)
+		}
+	}
+}

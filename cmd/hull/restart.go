@@ -39,9 +39,8 @@ func restart(ctx context.Context, e manager.Engine, ref string, timeout timeoutF
 		return &instance.Error{Kind: instance.KindWrongState, Err: fmt.Errorf(
 			"instance %q: restart: it is removed when it ends (--rm), so there would be none to start; stop it, and boot its machine file again", ref)}
 	}
-	// By its id: another may get the name meanwhile.
-	if err := e.Stop(ctx, d.ID, manager.StopOptions{Timeout: timeout.value}); err != nil {
+	if err := e.Stop(ctx, ref, manager.StopOptions{Timeout: timeout.value}); err != nil {
 		return err
 	}
-	return e.Start(ctx, d.ID)
+	return e.Start(ctx, ref)
 }

@@ -255,7 +255,7 @@ func makeTar(t testing.TB, entries ...entry) []byte {
 	return b.Bytes()
 }
 
-func dirEntry(name string) entry { return entry{name: name, kind: tar.TypeDir} }
+func dirEntry(name string) entry        { return entry{name: name, kind: tar.TypeDir} }
 func fileEntry(name, text string) entry { return entry{name: name, text: text, kind: tar.TypeReg} }
 
 func linkEntry(name, target string) entry {
