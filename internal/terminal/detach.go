@@ -62,6 +62,7 @@ type DetachReader struct {
 	match keyMatch
 	ready []byte // for the guest, not read yet
 	err   error  // behind what is ready
+	found bool   // err is io.EOF because of the keys
 
 	detached chan struct{}
 }
@@ -72,7 +73,8 @@ func NewDetachReader(input *Input, keys []byte) *DetachReader {
 	return &DetachReader{input: input, keys: keys, match: keyMatch{keys: keys}, detached: make(chan struct{})}
 }
 
-// Detached is closed when the keys were typed. Read returns io.EOF then.
+// Detached is closed when the keys were typed, and all before them was read: Read
+// returns io.EOF then.
 func (d *DetachReader) Detached() <-chan struct{} { return d.detached }
 
 // Read waits for what is typed.
@@ -81,6 +83,10 @@ func (d *DetachReader) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	for len(d.ready) == 0 {
+		if d.found {
+			d.found = false
+			close(d.detached)
+		}
 		if d.err != nil {
 			return 0, d.err
 		}
@@ -102,9 +108,7 @@ func (d *DetachReader) fill() {
 		d.ready = d.match.release(d.ready)
 		return
 	}
-	var found bool
-	if d.ready, found = d.match.filter(d.ready[:0], typed[:n]); found {
-		close(d.detached)
+	if d.ready, d.found = d.match.filter(d.ready[:0], typed[:n]); d.found {
 		d.err = io.EOF
 		return
 	}

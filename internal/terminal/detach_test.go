@@ -98,14 +98,24 @@ func TestDetachReaderEndsAtItsKeys(t *testing.T) {
 	if _, err := w.WriteString("ls\r\x10\x11rest"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := io.ReadAll(d)
-	if err != nil || string(got) != "ls\r" {
+	got := make([]byte, 3)
+	if _, err := io.ReadFull(d, got); err != nil || string(got) != "ls\r" {
 		t.Errorf("read %q, %v", got, err)
 	}
 	select {
 	case <-d.Detached():
+		t.Error("detached before what was typed first has arrived")
 	default:
-		t.Error("not detached")
+	}
+	for range 2 {
+		if n, err := d.Read(got); n != 0 || err != io.EOF {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+		select {
+		case <-d.Detached():
+		default:
+			t.Error("not detached")
+		}
 	}
 }
 
