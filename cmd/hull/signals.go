@@ -12,9 +12,9 @@ import (
 // leaveSignals end hull, and leave what it is attached to alone.
 var leaveSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
-// ownSignals are hull's own business: its children, its pipes, and Go's way to
-// interrupt a thread.
-var ownSignals = []os.Signal{syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGURG}
+// ownSignals are hull's own business: its children, its pipes, Go's way to interrupt
+// a thread, and the size of hull's own window.
+var ownSignals = []os.Signal{syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGURG, syscall.SIGWINCH}
 
 // watchSignals takes the signals that come to hull. With a send they are handed on,
 // one at a time; one of those that end programs leaves all the same when the one
