@@ -24,7 +24,7 @@ func (m *Manager) Stat(ctx context.Context, ref, path string) (*FileStat, error)
 	var s *FileStat
 	err := m.withAgent(ctx, ref, fmt.Sprintf("look at %q", path), func(c *agent.Client) error {
 		var err error
-		s, err = statWith(path, func(archive io.Writer) error { return builtin(ctx, c, nil, archive, "get", path) })
+		s, err = statWith(path, func(archive io.Writer) error { return c.Call(ctx, nil, archive, "get", path) })
 		return err
 	})
 	return s, err

@@ -290,6 +290,10 @@ func (f *fakeEngine) CopyFrom(ctx context.Context, ref, path string, w io.Writer
 	return err
 }
 
+func (f *fakeEngine) Stat(context.Context, string, string) (*manager.FileStat, error) {
+	return nil, errors.New("the API does not ask for it")
+}
+
 func (f *fakeEngine) CopyTo(ctx context.Context, ref, path string, r io.Reader) error {
 	if err := f.on(ref, "copy to %s", path); err != nil {
 		return err
