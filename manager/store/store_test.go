@@ -267,9 +267,9 @@ func TestMain(m *testing.M) {
 		f, err := (&Store{dir: dir}).Claim(id("a"))
 		fmt.Println(err)
 		if err == nil {
-			select {} // until it is killed
+			time.Sleep(time.Hour) // until it is killed
+			f.Close()
 		}
-		_ = f
 		return
 	}
 	os.Exit(m.Run())
