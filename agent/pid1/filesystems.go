@@ -98,6 +98,17 @@ func switchRoot(root string) error {
 		return err
 	}
 	defer old.Close()
+	if err := enterRoot(root); err != nil {
+		return err
+	}
+	emptyInitrd(old)
+	return nil
+}
+
+// enterRoot makes the file system at root the root of the mount namespace, and of
+// this process and all that it starts: for the kernel, none of them is in a chroot,
+// which may have no user namespaces.
+func enterRoot(root string) error {
 	if err := unix.Chdir(root); err != nil {
 		return err
 	}
@@ -107,11 +118,7 @@ func switchRoot(root string) error {
 	if err := unix.Chroot("."); err != nil {
 		return err
 	}
-	if err := unix.Chdir("/"); err != nil {
-		return err
-	}
-	emptyInitrd(old)
-	return nil
+	return unix.Chdir("/")
 }
 
 // emptyInitrd removes what the initrd held: it is in memory, and nobody can

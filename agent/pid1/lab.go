@@ -37,8 +37,7 @@ func (s *system) lab() error {
 	if err := mountAll(labMounts, say); err != nil {
 		return err
 	}
-	root, err := makeRoot(&s.conf.Lab.Root, say)
-	if err != nil {
+	if err := makeRoot(&s.conf.Lab.Root, say); err != nil {
 		return err
 	}
 	cgroup := labCgroup
@@ -46,7 +45,7 @@ func (s *system) lab() error {
 		cgroup = "" // without cgroup2 a kill reaches the process group
 	}
 	server := agent.NewServer(agent.ServerOptions{
-		Spawner: local.NewSpawner(local.Options{Reaper: s.reaper, Root: root, Cgroup: cgroup}),
+		Spawner: local.NewSpawner(local.Options{Reaper: s.reaper, Cgroup: cgroup}),
 		Remark:  say,
 	})
 	failed := make(chan error, 1)
@@ -136,24 +135,31 @@ func awaitHost(port *os.File) error {
 	}
 }
 
-// makeRoot puts the file tree together in which commands run; "" is the initrd.
-func makeRoot(r *bootconf.Root, remark func(string)) (string, error) {
+// makeRoot puts the file tree together in which commands run, and enters it.
+// Without a share that is the initrd.
+func makeRoot(r *bootconf.Root, remark func(string)) error {
 	if r.Tag == "" {
-		return "", nil
+		return nil
 	}
 	for _, m := range rootMounts(r) {
 		if err := m.do(); err != nil {
-			return "", fmt.Errorf("root %q: %w", r.Tag, err)
+			return fmt.Errorf("root %q: %w", r.Tag, err)
 		}
 		if m.target == labWritten {
 			for _, d := range []string{"upper", "work"} {
 				if err := os.Mkdir(filepath.Join(labWritten, d), 0o755); err != nil {
-					return "", fmt.Errorf("root %q: %w", r.Tag, err)
+					return fmt.Errorf("root %q: %w", r.Tag, err)
 				}
 			}
 		}
 	}
-	return labRoot, mountAll(rootFurniture(r), remark)
+	if err := mountAll(rootFurniture(r), remark); err != nil {
+		return err
+	}
+	if err := enterRoot(labRoot); err != nil {
+		return fmt.Errorf("root %q: enter: %w", r.Tag, err)
+	}
+	return nil
 }
 
 // rootMounts make the share, with what is written over it or without, into the
