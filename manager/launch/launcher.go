@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync"
 
@@ -76,6 +77,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 		}
 		return nil, err
 	}
+	debug.FreeOSMemory() // what reading kernels and packing initrds has left
 	return m, nil
 }
 

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
+
+// gcPercent keeps the heap small.
+const gcPercent = 50
 
 // Exit statuses of the process.
 const (
@@ -29,6 +33,8 @@ func Main(args []string) int {
 	f.StringVar(&o.Dirs.Guest.Cache, "cache", "", "the `folder` of what can be made again")
 	f.StringVar(&o.Dirs.Guest.Programs, "programs", "", "the `folder` of Hull's programs")
 	f.IntVar(&ready, "ready", -1, "the `descriptor` on which to say that the instance runs, or why not")
+	// There is one of these processes for each instance, and little to do in it.
+	debug.SetGCPercent(gcPercent)
 	if err := f.Parse(args); err != nil {
 		return statusUsage
 	}

@@ -12,7 +12,7 @@ import (
 
 const (
 	bigFile   = 16 << 20 // bytes
-	manyCount = 2000     // files
+	manyCount = 400      // files
 )
 
 func useShare(m *machine, dir string) {
