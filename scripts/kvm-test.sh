@@ -1,18 +1,36 @@
 #!/bin/sh
 # Runs the tests that boot guests: on this host's KVM where it can run a
-# kernel, else in a lab host, which starts by itself and is reused.
+# kernel, else in two lab hosts at a time, which start by themselves and are
+# reused: one keeps no more than one processor busy.
 set -eu
 
 where=$(scripts/host-kvm.sh)
 scripts/kernels.sh debian-cloud debian debian-next-cloud debian-next
-exec_flag=
-if [ "$where" = lab ]; then
-	exec_flag="-exec=$PWD/bin/hull lab exec --up --"
-fi
 echo "kvm-test: KVM: $where" >&2
 export HULL_REQUIRE_KVM=1 HULL_PROGRAMS="$PWD/bin" CGO_ENABLED=0
 go build -trimpath -o bin/gokvm github.com/bobuhiro11/gokvm # the peer
-if [ -n "$exec_flag" ]; then
-	exec go test -count=1 -p 1 -timeout 20m "$exec_flag" "$@" ./kvm/... ./vmm/... ./monitor ./cmd/hull/... ./tests/...
+machines="./kvm/... ./vmm/... ./cmd/hull/..."
+instances="./monitor ./tests/..."
+if [ "$where" != lab ]; then
+	# shellcheck disable=SC2086 # they are lists
+	exec go test -count=1 -p 1 -timeout 20m "$@" $machines $instances
 fi
-exec go test -count=1 -p 1 -timeout 20m "$@" ./kvm/... ./vmm/... ./monitor ./cmd/hull/... ./tests/...
+
+in_lab() { # NAME PACKAGE... : the tests of packages in a lab host of that name
+	name=$1
+	shift
+	# shellcheck disable=SC2086 # they are lists
+	go test -count=1 -p 1 -timeout 25m "-exec=$PWD/bin/hull lab exec --up --host $name --" $flags "$@"
+}
+flags=$*
+log=$(mktemp)
+# shellcheck disable=SC2086
+in_lab second $instances >"$log" 2>&1 &
+second=$!
+trap 'kill "$second" 2>/dev/null || true; rm -f "$log"' EXIT
+status=0
+# shellcheck disable=SC2086
+in_lab first $machines || status=$?
+wait "$second" || status=$?
+cat "$log"
+exit "$status"
