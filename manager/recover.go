@@ -53,7 +53,10 @@ func (m *Manager) recoverOne(ctx context.Context, id string) (started bool, err 
 		return false, kinded(err)
 	}
 	st, err := m.settle(ctx, id)
-	if err != nil || pending(st) || m.store.Alive(id) {
+	if err != nil || pending(st) {
+		return false, err
+	}
+	if alive, err := m.store.Alive(id); err != nil || alive {
 		return false, err
 	}
 	if d.AutoRemove && st.Status == instance.Exited {

@@ -73,7 +73,10 @@ const endTime = 30 * time.Second
 // awaitSupervisorsEnd waits for a supervisor that has nothing left to do.
 func (m *Manager) awaitSupervisorsEnd(ctx context.Context, id string) error {
 	deadline := time.After(endTime)
-	for pause := time.Millisecond; m.store.Alive(id); pause = min(2*pause, 50*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		if alive, err := m.store.Alive(id); err != nil || !alive {
+			return err
+		}
 		select {
 		case <-time.After(pause):
 		case <-deadline:
@@ -82,7 +85,6 @@ func (m *Manager) awaitSupervisorsEnd(ctx context.Context, id string) error {
 			return &instance.Error{Kind: instance.KindBusy, Err: fmt.Errorf("its supervisor is at work: %w", context.Cause(ctx))}
 		}
 	}
-	return nil
 }
 
 // readyFD is the descriptor on which a supervisor says that its instance runs, or

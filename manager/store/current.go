@@ -11,8 +11,15 @@ import (
 // of the last word.
 func (s *Store) Current(id string) (*instance.State, error) {
 	st, err := s.State(id)
-	if err != nil || !pending(st) || s.Alive(id) {
+	if err != nil || !pending(st) {
 		return st, err
+	}
+	alive, err := s.Alive(id)
+	if err != nil {
+		return nil, err
+	}
+	if alive {
+		return st, nil
 	}
 	// The supervisor writes the end before it lets go of its lock, so that a
 	// state read before the lock was found free may be an old one.
@@ -46,7 +53,14 @@ func (s *Store) Settle(id string) (st *instance.State, lost bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if !pending(written) || s.Alive(id) {
+	if !pending(written) {
+		return written, false, nil
+	}
+	alive, err := s.Alive(id)
+	if err != nil {
+		return nil, false, err
+	}
+	if alive {
 		return written, false, nil
 	}
 	if written, err = s.State(id); err != nil {

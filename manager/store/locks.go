@@ -59,15 +59,24 @@ func (s *Store) Claim(id string) (*os.File, error) {
 }
 
 // Alive reports whether an instance has a supervisor. It asks and takes no lock:
-// one that is being claimed is not disturbed.
-func (s *Store) Alive(id string) bool {
-	f, err := os.OpenFile(filepath.Join(s.Dir(id), aliveFile), os.O_RDWR|unix.O_NOFOLLOW, 0)
+// one that is being claimed is not disturbed. An error says that it could not be
+// found out, for want of descriptors say, which is no sign of death: who takes an
+// instance for lost ends what is left of it.
+func (s *Store) Alive(id string) (bool, error) {
+	// Reading is enough, and is possible on a disk that lets nobody write.
+	f, err := os.OpenFile(filepath.Join(s.Dir(id), aliveFile), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, fmt.Errorf("instance %s: look for its supervisor: %w", instance.ShortID(id), err)
 	}
 	defer f.Close()
 	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &whole) == nil && whole.Type != unix.F_UNLCK
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &whole); err != nil {
+		return false, fmt.Errorf("instance %s: look for its supervisor: %w", instance.ShortID(id), err)
+	}
+	return whole.Type != unix.F_UNLCK, nil
 }
 
 // openLock opens a lock's file, made where an instance's is missing.

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
+	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/manager/instance"
 )
 
@@ -351,4 +353,81 @@ func FuzzState(f *testing.F) {
 			t.Fatal("live, and without a supervisor")
 		}
 	})
+}
+
+// TestASupervisorThatCannotBeLookedForIsNotLost runs out of descriptors, as a busy
+// server does: an instance that lives must not be taken for lost, for what is left
+// of a lost one is ended.
+func TestASupervisorThatCannotBeLookedForIsNotLost(t *testing.T) {
+	s := open(t)
+	create(t, s, id("a"), "box")
+	if err := s.PutState(id("a"), &instance.State{Version: 1, Status: instance.Running}); err != nil {
+		t.Fatal(err)
+	}
+	claim, err := s.Claim(id("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claim.Close()
+	var have unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &have); err != nil {
+		t.Fatal(err)
+	}
+	probe, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lowest := uint64(probe.Fd())
+	probe.Close()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: lowest, Max: have.Max}); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := s.Alive(id("a"))
+	if e := unix.Setrlimit(unix.RLIMIT_NOFILE, &have); e != nil {
+		t.Fatal(e)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("alive: %v, %v", alive, err)
+	}
+}
+
+// TestALiveInstanceOnADiskThatCannotBeWritten looks at an instance whose disk went
+// read-only.
+func TestALiveInstanceOnADiskThatCannotBeWritten(t *testing.T) {
+	s := open(t)
+	create(t, s, id("a"), "box")
+	if err := s.PutState(id("a"), &instance.State{Version: 1, Status: instance.Running}); err != nil {
+		t.Fatal(err)
+	}
+	claim, err := s.Claim(id("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claim.Close()
+	// Nobody who is not root may write to this one, and root has a mount for it.
+	if err := os.Chmod(filepath.Join(s.Dir(id("a")), aliveFile), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		readOnly(t, s.dir)
+	}
+	if st, err := s.Current(id("a")); err != nil || st.Status != instance.Running {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// readOnly has the rest of a test see a folder that cannot be written.
+func readOnly(t *testing.T, dir string) {
+	t.Helper()
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
+		guesttest.Missing(t, "the right to mount")
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
 }
