@@ -56,14 +56,20 @@ func (m *Manager) recoverOne(ctx context.Context, id string) (started bool, err 
 	if err != nil || pending(st) {
 		return false, err
 	}
-	if alive, err := m.store.Alive(id); err != nil || alive {
+	remove := d.AutoRemove && st.Status == instance.Exited
+	if !remove && !instance.AgainAfterLoss(d.Restart, st) {
+		return false, nil
+	}
+	// One that has just written the end of its instance is about to go. One that does
+	// not go is about to start it, for a command that was killed.
+	if err := m.awaitSupervisorsEnd(wait, id); err != nil {
+		if instance.KindOf(err) == instance.KindBusy {
+			err = nil
+		}
 		return false, err
 	}
-	if d.AutoRemove && st.Status == instance.Exited {
+	if remove {
 		return false, m.remove(ctx, id, true)
-	}
-	if !instance.AgainAfterLoss(d.Restart, st) {
-		return false, nil
 	}
 	return true, m.start(ctx, id)
 }
