@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hullvm/hull/manager/instance"
@@ -12,7 +13,21 @@ import (
 // asked is a request on its way to a reply.
 type asked struct {
 	Request
-	reply chan *Reply // capacity 1
+	reply chan *Reply     // capacity 1
+	gone  <-chan struct{} // closed when nobody waits for the reply any more
+}
+
+// await puts a request onto a list of those that wait, and takes those off that
+// nobody waits for.
+func (a *asked) await(list *[]*asked) {
+	*list = append(slices.DeleteFunc(*list, func(o *asked) bool {
+		select {
+		case <-o.gone:
+			return true
+		default:
+			return false
+		}
+	}), a)
 }
 
 func (a *asked) fail(err error) { a.reply <- &Reply{Error: failure(err)} }
@@ -48,7 +63,7 @@ func (s *supervisor) handle(ctx context.Context, r *run, a *asked) {
 	var err error
 	switch a.Op {
 	case OpWait:
-		s.waiters = append(s.waiters, a)
+		a.await(&s.waiters)
 		return
 	case OpStop, OpKill:
 		s.stop(ctx, r, a)
@@ -163,7 +178,7 @@ func (s *supervisor) stop(ctx context.Context, r *run, a *asked) {
 		a.fail(err)
 		return
 	}
-	s.stoppers = append(s.stoppers, a)
+	a.await(&s.stoppers)
 }
 
 // beginStop has the guest end within a time: at once for 0, whenever it likes for

@@ -85,7 +85,7 @@ func (s *supervisor) handleAtRest(a *asked) bool {
 		s.reply(a)
 		return true
 	case OpWait:
-		s.waiters = append(s.waiters, a)
+		a.await(&s.waiters)
 	case OpInspect:
 		s.reply(a)
 	case OpUpdate:

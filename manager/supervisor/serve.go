@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 // Bounds of connections.
 const (
 	maxConns    = 256
+	maxWaits    = maxConns * 3 / 4 // of them for an end, so that it can be asked for
 	requestTime = 10 * time.Second // for a request to come whole
 	replyTime   = 10 * time.Second // for a reply to be taken
 )
@@ -23,7 +25,7 @@ const (
 func (s *supervisor) serve(ctx context.Context) {
 	var conns sync.WaitGroup
 	defer conns.Wait()
-	places := make(chan struct{}, maxConns)
+	places, waits := make(chan struct{}, maxConns), make(chan struct{}, maxWaits)
 	for {
 		conn, err := s.Listener.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
@@ -46,7 +48,7 @@ func (s *supervisor) serve(ctx context.Context) {
 		}
 		conns.Go(func() {
 			defer func() { <-places }()
-			s.converse(ctx, conn)
+			s.converse(ctx, conn, waits)
 		})
 	}
 }
@@ -54,8 +56,9 @@ func (s *supervisor) serve(ctx context.Context) {
 // emptyReply is the line that says that all went well.
 var emptyReply = []byte("{}\n")
 
-// converse answers the one request of a connection.
-func (s *supervisor) converse(ctx context.Context, conn *net.UnixConn) {
+// converse answers the one request of a connection. waits holds one for each that
+// waits for the instance's end.
+func (s *supervisor) converse(ctx context.Context, conn *net.UnixConn, waits chan struct{}) {
 	keep := false
 	defer func() {
 		if !keep {
@@ -81,15 +84,40 @@ func (s *supervisor) converse(ctx context.Context, conn *net.UnixConn) {
 		if keep = err == nil; !keep {
 			s.send(conn, &Reply{Error: failure(err)})
 		}
+	case q.Op == OpWait:
+		select {
+		case waits <- struct{}{}:
+			defer func() { <-waits }()
+			s.answerWhileThere(ctx, conn, r, q)
+		default:
+			s.send(conn, &Reply{Error: failure(&instance.Error{Kind: instance.KindBusy, Err: fmt.Errorf("%d wait for its end already", maxWaits)})})
+		}
 	default:
-		s.send(conn, s.ask(ctx, q))
+		s.answerWhileThere(ctx, conn, r, q)
 	}
 }
 
-// ask has the supervisor's goroutine answer. One that waits for an end while its
-// client goes away is answered all the same, to nobody.
+// answerWhileThere answers a client that stays for the answer. One that goes away
+// leaves its place to others: an instance may run for years, and each look at its
+// log may be a wait that was given up.
+func (s *supervisor) answerWhileThere(ctx context.Context, conn net.Conn, r io.Reader, q Request) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		defer cancel()
+		_, _ = r.Read(make([]byte, 1)) // nothing follows a request but its connection's end
+	}()
+	s.send(conn, s.ask(ctx, q))
+	conn.Close()
+	<-gone
+}
+
+// ask has the supervisor's goroutine answer until ctx ends. What is under way by
+// then is done all the same.
 func (s *supervisor) ask(ctx context.Context, q Request) *Reply {
-	a := &asked{Request: q, reply: make(chan *Reply, 1)}
+	a := &asked{Request: q, reply: make(chan *Reply, 1), gone: ctx.Done()}
 	select {
 	case s.requests <- a:
 	case <-ctx.Done():
@@ -109,7 +137,7 @@ func (s *supervisor) ask(ctx context.Context, q Request) *Reply {
 	}
 }
 
-func (s *supervisor) send(conn *net.UnixConn, r *Reply) bool {
+func (s *supervisor) send(conn net.Conn, r *Reply) bool {
 	if r == nil {
 		return false
 	}
