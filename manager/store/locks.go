@@ -84,12 +84,12 @@ func openLock(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 }
 
-func lockPath(path string, flags int) (*os.File, error) {
+func lockPath(ctx context.Context, path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|flags|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(context.Background(), f); err != nil {
+	if err := flock(ctx, f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

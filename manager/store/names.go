@@ -1,12 +1,14 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hullvm/hull/internal/durable"
 	"github.com/hullvm/hull/manager/instance"
@@ -14,9 +16,19 @@ import (
 
 func (s *Store) link(name string) string { return filepath.Join(s.names(), name) }
 
+// namesTime is how long others may take to give and take names: it takes them
+// moments, unless they are stopped in the middle.
+const namesTime = 30 * time.Second
+
 // lockNames has this process alone give and take names.
 func (s *Store) lockNames() (unlock func(), err error) {
-	f, err := lockPath(filepath.Join(s.dir, "names.lock"), os.O_CREATE)
+	ctx, cancel := context.WithTimeout(context.Background(), namesTime)
+	defer cancel()
+	return s.lockNamesUntil(ctx)
+}
+
+func (s *Store) lockNamesUntil(ctx context.Context) (unlock func(), err error) {
+	f, err := lockPath(ctx, filepath.Join(s.dir, "names.lock"), os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("instances: lock names: %w", err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,7 +97,12 @@ func (s *Store) sweep() error {
 	}
 	// Whoever makes an instance holds this lock: what is made now is nobody's.
 	// Somebody may be deleting what is deleted here: what is gone is no failure.
-	unlock, err := s.lockNames()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // no waiting: whoever holds it may be making what is there, and may be stopped
+	unlock, err := s.lockNamesUntil(ctx)
+	if errors.Is(err, context.Canceled) {
+		return nil // the next Open does it
+	}
 	if err != nil {
 		return err
 	}

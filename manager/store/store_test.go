@@ -431,3 +431,40 @@ func readOnly(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// TestOpenDoesNotWaitForOneWhoIsStopped opens a store in which a process was stopped
+// while it made an instance, as by a terminal's Ctrl-Z.
+func TestOpenDoesNotWaitForOneWhoIsStopped(t *testing.T) {
+	s := open(t)
+	made := s.Dir(newPrefix + id("a"))
+	if err := os.Mkdir(made, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := s.lockNames()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		_, err := Open(s.dir)
+		opened <- err
+	}()
+	select {
+	case err = <-opened:
+	case <-time.After(10 * time.Second):
+		err = errors.New("it waits")
+	}
+	if _, e := os.Stat(made); e != nil {
+		t.Errorf("what is being made: %v", e)
+	}
+	unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(s.dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(made); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what nobody makes any more: %v", err)
+	}
+}
