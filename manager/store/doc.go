@@ -5,6 +5,7 @@
 //	instances/ID/log.jsonl       its log (package logs)
 //	instances/ID/lock            held (flock) by whoever changes the instance
 //	instances/ID/alive           locked (OFD lock) by its supervisor while that lives
+//	instances/ID/renaming        there may be names of it that its description does not tell of
 //	names/NAME                   a link whose text is the id
 //	names.lock                   held by whoever makes an instance, or gives or takes a name
 //	removing/ID                  an instance that is being deleted

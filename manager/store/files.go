@@ -18,6 +18,7 @@ const (
 	stateFile       = "state.json"
 	aliveFile       = "alive"
 	lockFile        = "lock"
+	renamingFile    = "renaming"
 )
 
 // maxFile bounds what is read of a file of the store, in bytes: a machine file may

@@ -91,7 +91,7 @@ func (s *Store) freeName(name, id string) error {
 		return err
 	}
 	defer unlock()
-	if name == "" { // its files could not be read
+	if name == "" { // its files could not be read, or do not tell all
 		return s.freeNamesOf(id)
 	}
 	owner, err := os.Readlink(s.link(name))
@@ -124,6 +124,21 @@ func (s *Store) Rename(d *instance.Description, name string) error {
 		return err
 	}
 	defer unlock()
+	// Who is killed on the way leaves a link that the description does not tell of.
+	// The mark does, and stays where it is not known that there is none.
+	mark := filepath.Join(s.Dir(d.ID), renamingFile)
+	marked := fileExists(mark)
+	if err := touch(mark); err != nil {
+		return fmt.Errorf("instance %s: rename: %w", instance.ShortID(d.ID), err)
+	}
+	err = s.rename(d, name)
+	if marked || err != nil && !errors.Is(err, ErrNameTaken) {
+		return err
+	}
+	return errors.Join(err, os.Remove(mark))
+}
+
+func (s *Store) rename(d *instance.Description, name string) error {
 	if err := s.takeName(name, d.ID); err != nil {
 		return err
 	}
@@ -138,4 +153,9 @@ func (s *Store) Rename(d *instance.Description, name string) error {
 		return fmt.Errorf("name %q: %w", old, err)
 	}
 	return nil
+}
+
+func fileExists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

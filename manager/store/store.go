@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hullvm/hull/internal/durable"
 	"github.com/hullvm/hull/manager/instance"
 )
 
@@ -71,7 +72,7 @@ func (s *Store) Exists(id string) bool {
 // holds its lock.
 func (s *Store) Remove(id string) error {
 	name := ""
-	if d, err := s.Description(id); err == nil {
+	if d, err := s.Description(id); err == nil && !fileExists(filepath.Join(s.Dir(id), renamingFile)) {
 		name = d.Name
 	}
 	gone := filepath.Join(s.removing(), id)
@@ -82,7 +83,7 @@ func (s *Store) Remove(id string) error {
 		return fmt.Errorf("instance %s: remove: %w", instance.ShortID(id), err)
 	}
 	// From here on it is gone for everybody; what fails now, the next Open does.
-	err := s.freeName(name, id)
+	err := errors.Join(durable.SyncDir(s.instances()), durable.SyncDir(s.removing()), s.freeName(name, id))
 	if e := os.RemoveAll(gone); e != nil {
 		err = errors.Join(err, fmt.Errorf("instance %s: remove its files: %w", instance.ShortID(id), e))
 	}

@@ -468,3 +468,41 @@ func TestOpenDoesNotWaitForOneWhoIsStopped(t *testing.T) {
 		t.Errorf("what nobody makes any more: %v", err)
 	}
 }
+
+// TestARenameThatWasCutOffLeavesNoName removes an instance that has, beside its name,
+// a link of a rename that did not come to its end.
+func TestARenameThatWasCutOffLeavesNoName(t *testing.T) {
+	s := open(t)
+	create(t, s, id("a"), "one")
+	d, err := s.Description(id("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rename(d, "two"); err != nil {
+		t.Fatal(err)
+	}
+	if fileExists(filepath.Join(s.Dir(id("a")), renamingFile)) {
+		t.Error("a rename that is done is marked")
+	}
+	// The description cannot be replaced: what a kill would leave is left.
+	saved := filepath.Join(s.Dir(id("a")), descriptionFile)
+	b, err := os.ReadFile(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(saved), os.MkdirAll(filepath.Join(saved, "x"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rename(d, "three"); err == nil || d.Name != "two" {
+		t.Fatalf("%v, %q", err, d.Name)
+	}
+	if err := errors.Join(os.RemoveAll(saved), os.WriteFile(saved, b, 0o600), os.Symlink(id("a"), s.link("three"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(id("a")); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(t, s.names()); len(got) != 0 {
+		t.Errorf("names: %v", got)
+	}
+}
