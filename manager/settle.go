@@ -3,8 +3,11 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"time"
 
+	"github.com/hullvm/hull/manager/cgroup"
 	"github.com/hullvm/hull/manager/instance"
 )
 
@@ -27,12 +30,20 @@ func (m *Manager) settle(ctx context.Context, id string) (*instance.State, error
 	return st, nil
 }
 
+// clearTime is how long processes may take to end that were killed: one that the
+// kernel holds, for a disk that does not answer say, must not hold up a list.
+const clearTime = 15 * time.Second
+
 // clear removes what a supervisor that was killed has left: processes, its control
 // group, sockets.
 func (m *Manager) clear(ctx context.Context, id string, st *instance.State) error {
-	var err error
-	if st.Cgroup != "" {
-		err = clearGroup(ctx, id)
+	ctx, cancel := context.WithTimeoutCause(ctx, clearTime, fmt.Errorf("processes of it did not end within %v", clearTime))
+	defer cancel()
+	// A supervisor that was killed at its start has not written down that there is a
+	// group.
+	err := clearGroup(ctx, id)
+	if st.Cgroup == "" && cgroup.Available() != nil {
+		err = nil
 	}
 	return errors.Join(err, os.RemoveAll(m.dirs.RunDir(id)))
 }

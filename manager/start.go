@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,23 +46,11 @@ func (m *Manager) start(ctx context.Context, id string) error {
 	if err := m.awaitSupervisorsEnd(ctx, id); err != nil {
 		return err
 	}
-	if err := m.makeRunDir(id); err != nil {
-		return err
-	}
 	return m.spawn(ctx, id)
 }
 
 func wrongState(format string, args ...any) error {
 	return &instance.Error{Kind: instance.KindWrongState, Err: fmt.Errorf(format, args...)}
-}
-
-// makeRunDir makes an instance's folder for sockets anew.
-func (m *Manager) makeRunDir(id string) error {
-	dir := m.dirs.RunDir(id)
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
-		return fmt.Errorf("folder for sockets: %w", err)
-	}
-	return nil
 }
 
 // endTime bounds how long a supervisor takes to end that has written the end of its

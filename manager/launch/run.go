@@ -74,6 +74,9 @@ func run(ctx context.Context, o Options, started func(error)) (remove bool, err 
 		return false, err
 	}
 	defer func() { err = errors.Join(err, writer.Close()) }()
+	if err := makeRunDir(o.Dirs.RunDir(o.ID)); err != nil {
+		return false, err
+	}
 	listener, err := listen(o.Dirs.SupervisorSocket(o.ID))
 	if err != nil {
 		return false, err
@@ -110,6 +113,15 @@ func openLog(s *store.Store, d *instance.Description) (*logs.Writer, error) {
 		return nil, fmt.Errorf("instance %s: its machine: %w", instance.ShortID(d.ID), err)
 	}
 	return logs.OpenWriter(s.Dir(d.ID), logs.Limits{MaxSize: int64(config.Log.MaxSize), MaxFiles: config.Log.MaxFiles})
+}
+
+// makeRunDir makes an instance's folder for sockets anew. Only who has claimed the
+// instance does: another's sockets may be in it.
+func makeRunDir(dir string) error {
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		return fmt.Errorf("folder for sockets: %w", err)
+	}
+	return nil
 }
 
 // listen makes the socket where requests come. Its folder is the instance's own.
