@@ -60,9 +60,8 @@ func (m *Manager) recoverOne(ctx context.Context, id string) (started bool, err 
 	if !remove && !instance.AgainAfterLoss(d.Restart, st) {
 		return false, nil
 	}
-	// One that has just written the end of its instance is about to go. One that does
-	// not go is about to start it, for a command that was killed.
-	if err := m.awaitSupervisorsEnd(wait, id); err != nil {
+	// One that has just written the end of its instance is about to go.
+	if started, err := m.awaitSupervisorsEnd(wait, id); err != nil || started {
 		if instance.KindOf(err) == instance.KindBusy {
 			err = nil
 		}

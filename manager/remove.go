@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"time"
 
 	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
@@ -36,16 +37,10 @@ func (m *Manager) remove(ctx context.Context, id string, force bool) error {
 	switch {
 	case err != nil && !force:
 		return err
-	case err == nil && pending(st):
-		if !force {
-			return wrongState("it is %s; stop it before, or use force", statusWord(st))
-		}
-		if err := m.end(ctx, id, supervisor.Request{Op: supervisor.OpKill}); err != nil {
-			return err
-		}
+	case err == nil && pending(st) && !force:
+		return wrongState("it is %s; stop it before, or use force", statusWord(st))
 	}
-	// Also one that was about to start it, and one whose state nobody can read.
-	if err := m.awaitSupervisorsEnd(ctx, id); err != nil {
+	if err := m.endForGood(ctx, id, force, err != nil || pending(st)); err != nil {
 		return err
 	}
 	if st == nil {
@@ -59,6 +54,33 @@ func (m *Manager) remove(ctx context.Context, id string, force bool) error {
 	}
 	m.emit(d, events.Destroy, nil)
 	return nil
+}
+
+// endForGood returns when an instance has no supervisor: also one that was about to
+// start it, and one whose state nobody can read. With force it is killed, at once
+// where it is known to be live.
+func (m *Manager) endForGood(ctx context.Context, id string, force, live bool) error {
+	for {
+		if live {
+			// Nothing but its supervisor is asked: its files may be what cannot be
+			// read. What fails shows where it does not end.
+			_, err := m.client(id).Do(ctx, supervisor.Request{Op: supervisor.OpKill})
+			if err != nil && ctx.Err() != nil {
+				return err
+			}
+			if err != nil {
+				time.Sleep(waitPause)
+			}
+		}
+		started, err := m.awaitSupervisorsEnd(ctx, id)
+		if err != nil || !started {
+			return err
+		}
+		if !force {
+			return wrongState("it was started just now; stop it before, or use force")
+		}
+		live = true
+	}
 }
 
 // statusWord is how a state is called.

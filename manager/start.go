@@ -43,7 +43,7 @@ func (m *Manager) start(ctx context.Context, id string) error {
 	case st.Restarting:
 		return wrongState("it is being started again")
 	}
-	if err := m.awaitSupervisorsEnd(ctx, id); err != nil {
+	if started, err := m.awaitSupervisorsEnd(ctx, id); err != nil || started {
 		return err
 	}
 	return m.spawn(ctx, id)
@@ -57,19 +57,26 @@ func wrongState(format string, args ...any) error {
 // instance.
 const endTime = 30 * time.Second
 
-// awaitSupervisorsEnd waits for a supervisor that has nothing left to do.
-func (m *Manager) awaitSupervisorsEnd(ctx context.Context, id string) error {
+// awaitSupervisorsEnd waits for a supervisor that has nothing left to do. One that is
+// about to start the instance, for a command that was given up, may be met too: it is
+// waited for until it has ended or the instance has started.
+func (m *Manager) awaitSupervisorsEnd(ctx context.Context, id string) (started bool, err error) {
 	deadline := time.After(endTime)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		if alive, err := m.store.Alive(id); err != nil || !alive {
-			return err
+		alive, err := m.store.Alive(id)
+		if err != nil || !alive {
+			return false, err
+		}
+		// One whose state cannot be read has to end.
+		if st, err := m.store.State(id); err == nil && pending(st) {
+			return true, nil
 		}
 		select {
 		case <-time.After(pause):
 		case <-deadline:
-			return &instance.Error{Kind: instance.KindBusy, Err: fmt.Errorf("its supervisor is at work and was not done within %v: it may be about to start it", endTime)}
+			return false, &instance.Error{Kind: instance.KindBusy, Err: fmt.Errorf("its supervisor is at work and was not done within %v: it may be about to start it", endTime)}
 		case <-ctx.Done():
-			return &instance.Error{Kind: instance.KindBusy, Err: fmt.Errorf("its supervisor is at work: %w", context.Cause(ctx))}
+			return false, &instance.Error{Kind: instance.KindBusy, Err: fmt.Errorf("its supervisor is at work: %w", context.Cause(ctx))}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
@@ -104,6 +105,9 @@ func (m *Manager) Wait(ctx context.Context, ref string) (instance.Exit, error) {
 	return exit, failed(ref, "wait", err)
 }
 
+// waitPause is how long a wait rests that a supervisor did not take.
+const waitPause = 50 * time.Millisecond
+
 func (m *Manager) wait(ctx context.Context, id string) (instance.Exit, error) {
 	for {
 		_, st, err := m.current(id)
@@ -125,8 +129,16 @@ func (m *Manager) wait(ctx context.Context, id string) (instance.Exit, error) {
 			return instance.Exit{}, err
 		}
 		// It has ended at this moment: the state says how.
-		if err := m.awaitSupervisorsEnd(ctx, id); err != nil {
+		started, err := m.awaitSupervisorsEnd(ctx, id)
+		if err != nil {
 			return instance.Exit{}, err
+		}
+		if started { // again, by somebody; or it has no time to answer
+			select {
+			case <-time.After(waitPause):
+			case <-ctx.Done():
+				return instance.Exit{}, context.Cause(ctx)
+			}
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/cgroup"
@@ -65,6 +67,9 @@ func run(ctx context.Context, o Options, started func(error)) (remove bool, err 
 		return false, err
 	}
 	defer claim.Close()
+	if givenUp(o.Ready) {
+		return false, errors.New("whoever wanted the instance started is gone")
+	}
 	d, err := s.Description(o.ID)
 	if err != nil {
 		return false, err
@@ -113,6 +118,14 @@ func openLog(s *store.Store, d *instance.Description) (*logs.Writer, error) {
 		return nil, fmt.Errorf("instance %s: its machine: %w", instance.ShortID(d.ID), err)
 	}
 	return logs.OpenWriter(s.Dir(d.ID), logs.Limits{MaxSize: int64(config.Log.MaxSize), MaxFiles: config.Log.MaxFiles})
+}
+
+// givenUp reports whether nobody waits for the start any more. One that was given up
+// before it began must not come about later, when something else is wanted.
+func givenUp(ready *os.File) bool {
+	fds := []unix.PollFd{{Fd: int32(ready.Fd())}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&unix.POLLERR != 0
 }
 
 // makeRunDir makes an instance's folder for sockets anew. Only who has claimed the
