@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -58,10 +57,7 @@ type killer struct {
 }
 
 // reader keeps what was seen of an instance's log.
-type reader struct {
-	mu   sync.Mutex
-	seen []string
-}
+type reader struct{ seen []string }
 
 // verbs of commands that are run, and may be killed.
 var verbs = []string{"start", "start", "start", "stop", "kill", "pause", "unpause", "rename", "create", "rm"}
