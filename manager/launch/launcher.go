@@ -48,6 +48,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 	}
 	defer m.messages.handedOver()
 	socket := filepath.Join(l.dirs.RunDir(x.Description.ID), "monitor.sock")
+	m.socket = socket
 	listener, err := listenFile(socket)
 	if err != nil {
 		return nil, err
@@ -78,6 +79,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 		return nil, err
 	}
 	debug.FreeOSMemory() // what reading kernels and packing initrds has left
+	m.hello = m.control.Hello()
 	return m, nil
 }
 

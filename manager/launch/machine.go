@@ -20,7 +20,9 @@ import (
 type machine struct {
 	host     *host.Host
 	process  *spawn.Process
-	control  *control.Client
+	socket   string // of the monitor
+	hello    control.Hello
+	control  *control.Client // of the one goroutine that makes requests
 	messages *messages
 	closers  []func() error
 
@@ -37,17 +39,53 @@ func (m *machine) onClose(f func() error) { m.closers = append(m.closers, f) }
 func (m *machine) PID() int { return m.process.PID }
 
 func (m *machine) Held() (has, missing []string) {
-	h := m.control.Hello()
-	return h.Has, h.Missing
+	return m.hello.Has, m.hello.Missing
+}
+
+// redialTime is how long a monitor may take to greet again, whose last answer did not
+// come in time or made no sense.
+const redialTime = 2 * time.Second
+
+// client is the connection to the monitor, made again where it is broken: one answer
+// that came late must not be the last.
+func (m *machine) client(ctx context.Context) (*control.Client, error) {
+	if !m.control.Broken() {
+		return m.control, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, redialTime, fmt.Errorf("the monitor did not greet within %v", redialTime))
+	defer cancel()
+	c, err := m.connect(ctx, m.socket)
+	if err != nil {
+		return nil, err
+	}
+	m.control = c
+	return c, nil
+}
+
+// ask makes a request without a result.
+func (m *machine) ask(ctx context.Context, request func(*control.Client) error) error {
+	c, err := m.client(ctx)
+	if err != nil {
+		return err
+	}
+	return request(c)
 }
 
 func (m *machine) Published() []string { return m.host.Published }
 
-func (m *machine) Run(ctx context.Context) error    { return m.control.Start(ctx) }
-func (m *machine) Pause(ctx context.Context) error  { return m.control.Pause(ctx) }
-func (m *machine) Resume(ctx context.Context) error { return m.control.Resume(ctx) }
+func (m *machine) Run(ctx context.Context) error { return m.control.Start(ctx) }
 
-func (m *machine) PressPowerButton(ctx context.Context) error { return m.control.PowerButton(ctx) }
+func (m *machine) Pause(ctx context.Context) error {
+	return m.ask(ctx, func(c *control.Client) error { return c.Pause(ctx) })
+}
+
+func (m *machine) Resume(ctx context.Context) error {
+	return m.ask(ctx, func(c *control.Client) error { return c.Resume(ctx) })
+}
+
+func (m *machine) PressPowerButton(ctx context.Context) error {
+	return m.ask(ctx, func(c *control.Client) error { return c.PowerButton(ctx) })
+}
 
 // killTime is how long a monitor may take to end its machine in order.
 const killTime = 10 * time.Second
@@ -61,7 +99,7 @@ func (m *machine) Kill() {
 func (m *machine) kill() {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	if m.control != nil && m.control.Kill(ctx) == nil {
+	if m.askToEnd(ctx) == nil {
 		select {
 		case <-m.ended:
 			return
@@ -71,16 +109,33 @@ func (m *machine) kill() {
 	_ = m.process.Kill() // it fails for one that has ended, which is what is wanted
 }
 
+// askToEnd has a connection of its own: a request may be under way that is not
+// answered.
+func (m *machine) askToEnd(ctx context.Context) error {
+	if m.hello.Version == 0 {
+		return errors.New("it has never answered")
+	}
+	c, err := m.connect(ctx, m.socket)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.Kill(ctx), c.Close())
+}
+
 func (m *machine) SetBalloon(ctx context.Context, size uint64) error {
-	return m.control.SetBalloon(ctx, size)
+	return m.ask(ctx, func(c *control.Client) error { return c.SetBalloon(ctx, size) })
 }
 
 func (m *machine) SetDiskRates(ctx context.Context, disk string, r instance.DiskRates) error {
-	return kinded(m.control.SetDiskLimits(ctx, control.DiskLimits{Name: disk, Ops: r.OperationsPerSecond, Bytes: r.BytesPerSecond}))
+	return kinded(m.ask(ctx, func(c *control.Client) error {
+		return c.SetDiskLimits(ctx, control.DiskLimits{Name: disk, Ops: r.OperationsPerSecond, Bytes: r.BytesPerSecond})
+	}))
 }
 
 func (m *machine) ResizeConsole(ctx context.Context, size agent.WinSize) error {
-	return kinded(m.control.ResizeConsole(ctx, control.ConsoleSize{Rows: size.Rows, Cols: size.Columns}))
+	return kinded(m.ask(ctx, func(c *control.Client) error {
+		return c.ResizeConsole(ctx, control.ConsoleSize{Rows: size.Rows, Cols: size.Columns})
+	}))
 }
 
 // kinded gives a refusal of the monitor's its kind.
@@ -100,16 +155,19 @@ func kinded(err error) error {
 }
 
 func (m *machine) Inspect(ctx context.Context) (*supervisor.Monitor, error) {
-	status, err := m.control.Status(ctx)
+	c, err := m.client(ctx)
 	if err != nil {
 		return nil, err
 	}
-	devices, err := m.control.Devices(ctx)
+	status, err := c.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	hello := m.control.Hello()
-	d := &supervisor.Monitor{PID: m.process.PID, State: string(status.State), Held: hello.Has, NotHeld: hello.Missing}
+	devices, err := c.Devices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &supervisor.Monitor{PID: m.process.PID, State: string(status.State), Held: m.hello.Has, NotHeld: m.hello.Missing}
 	for _, v := range devices {
 		d.Devices = append(d.Devices, supervisor.Device{Name: v.Name, Kind: v.Kind, Address: v.Address})
 	}

@@ -32,8 +32,8 @@ func (a *asked) await(list *[]*asked) {
 
 func (a *asked) fail(err error) { a.reply <- &Reply{Error: failure(err)} }
 
-// monitorTime is how long a monitor may take to answer.
-const monitorTime = 15 * time.Second
+// monitorTime is how long a monitor may take to answer. Tests make it shorter.
+var monitorTime = 15 * time.Second
 
 // answer replies to all of a list, with the state or a failure.
 func (s *supervisor) answer(list *[]*asked, err error) {
@@ -134,6 +134,10 @@ func (s *supervisor) pause(ctx context.Context, r *run) error {
 		return &instance.Error{Kind: instance.KindWrongState, Err: err}
 	}
 	if err := r.machine.Pause(ctx); err != nil {
+		if ctx.Err() != nil {
+			r.unsure = true
+			err = fmt.Errorf("%w; it may still come to it: unpause it then", err)
+		}
 		return err
 	}
 	if err := s.put(next); err != nil {
@@ -144,6 +148,11 @@ func (s *supervisor) pause(ctx context.Context, r *run) error {
 }
 
 func (s *supervisor) unpause(ctx context.Context, r *run) error {
+	if s.state.Status == instance.Running && r.unsure {
+		err := r.machine.Resume(ctx)
+		r.unsure = err != nil
+		return err
+	}
 	if s.state.Status != instance.Paused {
 		return wrongState("it is %s, and not paused", s.state.Status)
 	}

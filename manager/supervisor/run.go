@@ -27,6 +27,7 @@ type run struct {
 
 	began     time.Time
 	killed    bool
+	unsure    bool             // a pause was not answered in time: the state may not say it
 	why       string           // it was killed, where nobody asked for it
 	impatient <-chan time.Time // the guest's time to end is over
 }

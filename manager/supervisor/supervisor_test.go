@@ -47,6 +47,7 @@ type fakeMachine struct {
 	ended  chan struct{}
 	did    chan string
 	deaf   bool // to the power button
+	slow   bool // to pause
 
 	once    sync.Once
 	end     End
@@ -73,8 +74,15 @@ func (m *fakeMachine) PID() int                      { return 4711 }
 func (m *fakeMachine) Held() (has, missing []string) { return []string{"seccomp"}, nil }
 func (m *fakeMachine) Published() []string           { return []string{"80"} }
 func (m *fakeMachine) Run(context.Context) error     { return m.note("run") }
-func (m *fakeMachine) Pause(context.Context) error   { return m.note("pause") }
 func (m *fakeMachine) Resume(context.Context) error  { return m.note("resume") }
+
+func (m *fakeMachine) Pause(ctx context.Context) error {
+	if m.slow {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return m.note("pause")
+}
 
 func (m *fakeMachine) PressPowerButton(context.Context) error {
 	if !m.deaf {

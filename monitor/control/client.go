@@ -78,22 +78,35 @@ func (c *Client) exchange(ctx context.Context, op string, args, result any) erro
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		c.broken = err
-		return err
+		return c.breaks(err)
 	}
 	var r reply
 	if err := decode(text, &r); err != nil {
-		c.broken = fmt.Errorf("reply: %w", err)
-		return c.broken
+		return c.breaks(fmt.Errorf("reply: %w", err))
 	}
 	if r.Error != nil {
 		return r.Error
 	}
 	if err := decode(r.Result, result); err != nil {
-		c.broken = fmt.Errorf("reply: %w", err)
-		return c.broken
+		return c.breaks(fmt.Errorf("reply: %w", err))
 	}
 	return nil
+}
+
+// breaks gives the connection up. The monitor sees its end, and what was asked for
+// by it is not waited for there either.
+func (c *Client) breaks(err error) error {
+	c.broken = err
+	_ = c.conn.Close()
+	return err
+}
+
+// Broken reports whether the connection is of no use any more: another has to be
+// made. It waits for the request that is under way.
+func (c *Client) Broken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken != nil
 }
 
 func (c *Client) transfer(op string, args any) ([]byte, error) {

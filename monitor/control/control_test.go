@@ -463,3 +463,30 @@ func FuzzClient(f *testing.F) {
 		_ = c.Close()
 	})
 }
+
+// TestAnAnswerThatDoesNotComeEndsTheConnection gives a request up: the client says
+// that its connection is of no use, and the monitor does not go on for nobody.
+func TestAnAnswerThatDoesNotComeEndsTheConnection(t *testing.T) {
+	f := newFake()
+	path, _ := start(t, f)
+	c := dial(t, path)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if c.Broken() {
+		t.Error("it is broken before anything was asked")
+	}
+	if _, err := c.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("wait: %v", err)
+	}
+	if !c.Broken() {
+		t.Error("it is not broken")
+	}
+	for end := time.Now().Add(10 * time.Second); f.last() != "wait ended"; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the monitor goes on: %q", f.last())
+		}
+	}
+	if err := c.Pause(t.Context()); err == nil {
+		t.Error("a broken connection was used")
+	}
+}
