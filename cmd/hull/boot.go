@@ -24,6 +24,7 @@ type bootOptions struct {
 	createOptions
 	detach   bool
 	dryRun   bool
+	initrd   string // where a dry run puts a copy of the initrd
 	timeline bool
 	verbose  bool
 }
@@ -70,6 +71,7 @@ by its name (docs/instances.md). Where it cannot be started, nothing of it is le
 	o.register(cmd)
 	f.BoolVarP(&o.detach, "detach", "d", false, "make it an instance, and run it in the background")
 	f.BoolVar(&o.dryRun, "dry-run", false, "check everything, print the machine and what would be loaded where, and start nothing")
+	f.StringVar(&o.initrd, "write-initrd", "", "with --dry-run, write the machine's whole initrd to this `file`")
 	f.BoolVar(&o.timeline, "timeline", false, "print the moments of the start on stderr when the machine has ended")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the monitor does on stderr")
 	return cmd
@@ -136,7 +138,7 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 		Log:          newLog(a.Stderr, o.verbose),
 	}
 	if o.dryRun {
-		return vmm.Exit{}, nil, printPlan(a.Stdout, config)
+		return vmm.Exit{}, nil, errors.Join(printPlan(a.Stdout, config), writeInitrd(o.initrd, config.Initrd))
 	}
 	opened, err := openHost(ctx, a, machine, dirs.Programs)
 	if err != nil {
@@ -158,6 +160,9 @@ func bootOnce(ctx context.Context, a *app, o bootOptions, machine *configs.Machi
 		return vmm.Exit{}, nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
+	if err := files.Close(); err != nil { // they are in guest memory
+		return vmm.Exit{}, nil, err
+	}
 
 	session, err := startConsole(a, m, set, machine)
 	if err != nil {

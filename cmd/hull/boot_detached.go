@@ -18,7 +18,7 @@ import (
 // this terminal alone.
 var (
 	detachedFlags   = []string{"name", "label", "rm", "no-jail", "restart", "cpus", "memory-limit"}
-	foregroundFlags = []string{"dry-run", "timeline", "verbose"}
+	foregroundFlags = []string{"dry-run", "write-initrd", "timeline", "verbose"}
 )
 
 // checkBootFlags refuses options that would do nothing.
@@ -35,6 +35,9 @@ func checkBootFlags(flags *pflag.FlagSet, detach bool) error {
 		if flags.Changed(name) {
 			return fmt.Errorf("--%s: it is for machines in the background; add -d, or leave it out", name)
 		}
+	}
+	if flags.Changed("write-initrd") && !flags.Changed("dry-run") {
+		return errors.New("--write-initrd: it is for --dry-run; add that, or leave it out")
 	}
 	return nil
 }
