@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/guest/kernel"
@@ -13,7 +14,7 @@ import (
 
 // File is an open file that a machine boots from.
 type File struct {
-	Name string // its path
+	Name string // its path, for messages
 	File io.ReaderAt
 	Size int64 // bytes
 }
@@ -24,25 +25,27 @@ type Files struct {
 	Initrd  File // the zero File for none
 	Cmdline string
 
-	closers []io.Closer
+	kernel *os.File
+	initrd []*os.File // that make Initrd together
 }
 
-// Close closes the files.
+// Close closes the files. A machine that is built has them in its memory.
 func (f *Files) Close() error {
 	var errs []error
-	for _, c := range f.closers {
-		errs = append(errs, c.Close())
+	for _, file := range f.initrd {
+		errs = append(errs, file.Close())
 	}
-	f.closers = nil
+	if f.kernel != nil {
+		errs = append(errs, f.kernel.Close())
+	}
+	f.kernel, f.initrd = nil, nil
 	return errors.Join(errs...)
 }
 
-// Descriptors are the files for another process to read; there may be no initrd,
-// which is nil then. They stay f's.
-func (f *Files) Descriptors() (kernel, initrd *os.File) {
-	kernel, _ = f.Kernel.File.(*os.File) // as open makes them
-	initrd, _ = f.Initrd.File.(*os.File)
-	return kernel, initrd
+// Descriptors are the files for another process to read. The initrd is its archives
+// in their order, which package archives joins; nil for none. They stay f's.
+func (f *Files) Descriptors() (kernel *os.File, initrd []*os.File) {
+	return f.kernel, slices.Clone(f.initrd)
 }
 
 // Open finds or makes the files of a machine. Nothing is left open on an error.
@@ -57,19 +60,21 @@ func Open(m *configs.Machine, d Dirs) (_ *Files, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Kernel, err = f.open("kernel", image); err != nil {
+	if f.kernel, f.Kernel, err = open("kernel", image); err != nil {
 		return nil, err
 	}
-	initrd := m.Boot.Initrd
-	if initrd == configs.InitrdBuilt {
-		if initrd, err = buildInitrd(m, bundle, d); err != nil {
-			return nil, err
+	switch m.Boot.Initrd {
+	case configs.InitrdBuilt:
+		err = f.buildInitrd(m, bundle, d)
+	case configs.InitrdNone:
+	default:
+		var file *os.File
+		if file, f.Initrd, err = open("initrd", m.Boot.Initrd); err == nil {
+			f.initrd = []*os.File{file}
 		}
 	}
-	if initrd != configs.InitrdNone {
-		if f.Initrd, err = f.open("initrd", initrd); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	if f.Cmdline, err = cmdline(m); err != nil {
 		return nil, err
@@ -77,20 +82,19 @@ func Open(m *configs.Machine, d Dirs) (_ *Files, err error) {
 	return f, nil
 }
 
-func (f *Files) open(what, path string) (File, error) {
+func open(what, path string) (*os.File, File, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("not a regular file")
 	}
 	if err != nil {
-		return File{}, fmt.Errorf("%s %q: open: %w", what, path, cause(err))
+		return nil, File{}, fmt.Errorf("%s %q: open: %w", what, path, cause(err))
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return File{}, fmt.Errorf("%s %q: open: %w", what, path, cause(err))
+		return nil, File{}, fmt.Errorf("%s %q: open: %w", what, path, cause(err))
 	}
-	f.closers = append(f.closers, file)
-	return File{Name: path, File: file, Size: info.Size()}, nil
+	return file, File{Name: path, File: file, Size: info.Size()}, nil
 }
 
 // cause is an error without the path, which the message names already.

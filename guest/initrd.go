@@ -13,6 +13,7 @@ import (
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/guest/initrd"
 	"github.com/hullvm/hull/guest/kernel"
+	"github.com/hullvm/hull/internal/archives"
 )
 
 // Programs of a guest's initrd.
@@ -24,9 +25,34 @@ const (
 // wishedModules serve devices of every machine; a kernel may lack them.
 var wishedModules = []string{"button", "evdev", "pvpanic_mmio"}
 
-// buildInitrd makes the initrd that the description's [init] asks for, or finds
-// the one it made before.
-func buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (string, error) {
+// buildInitrd makes the initrd that the description's [init] asks for. What it has
+// in common with other machines' is made once.
+func (f *Files) buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) error {
+	o, err := initrdOptions(m, bundle, d)
+	if err != nil {
+		return err
+	}
+	parts, err := initrd.Cache{Dir: filepath.Join(d.Cache, "initrd")}.Open(o)
+	if err != nil {
+		return err
+	}
+	f.initrd = []*os.File{parts.Shared.File, parts.Own.File}
+	joined, err := archives.Join(
+		archives.Part{Data: parts.Shared.File, Size: parts.Shared.Size},
+		archives.Part{Data: parts.Own.File, Size: parts.Own.Size},
+	)
+	if err != nil {
+		return fmt.Errorf("initrd: %w", err)
+	}
+	f.Initrd = File{
+		Name: fmt.Sprintf("%s + %d bytes of its own", parts.Shared.File.Name(), parts.Own.Size),
+		File: joined, Size: joined.Size(),
+	}
+	return nil
+}
+
+// initrdOptions say what goes into the initrd.
+func initrdOptions(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (initrd.Options, error) {
 	o := initrd.Options{
 		Agent:  filepath.Join(d.Programs, agentProgram),
 		Shell:  filepath.Join(d.Programs, shellProgram),
@@ -34,12 +60,12 @@ func buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (string, err
 	}
 	for _, p := range []string{o.Agent, o.Shell} {
 		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("initrd: program %q is not there: make build makes it; HULL_PROGRAMS names another folder", p)
+			return o, fmt.Errorf("initrd: program %q is not there: make build makes it; HULL_PROGRAMS names another folder", p)
 		}
 	}
 	var err error
 	if o.Modules, err = modules(m, bundle); err != nil {
-		return "", err
+		return o, err
 	}
 	for _, f := range m.Init.Files {
 		file := initrd.File{Path: f.Path, Mode: fs.FileMode(f.Mode), Source: f.Source}
@@ -48,7 +74,7 @@ func buildInitrd(m *configs.Machine, bundle *kernel.Bundle, d Dirs) (string, err
 		}
 		o.Files = append(o.Files, file)
 	}
-	return initrd.BuildFile(filepath.Join(d.Cache, "initrd"), o)
+	return o, nil
 }
 
 // agentConfig is the agent's job.
@@ -99,7 +125,7 @@ func modules(m *configs.Machine, bundle *kernel.Bundle) ([]initrd.Module, error)
 	var out []initrd.Module
 	for _, l := range all {
 		needed := slices.ContainsFunc(must, func(o kernel.LoadedModule) bool { return o.Name == l.Name && !o.Soft })
-		out = append(out, initrd.Module{Name: l.Name, Path: l.Path, Optional: !needed})
+		out = append(out, initrd.Module{Name: l.Name, Path: l.Path, SHA256: l.SHA256, Optional: !needed})
 	}
 	return out, nil
 }

@@ -54,20 +54,10 @@ func build(c *startup.Config, files *handover.Files, started time.Time, log *slo
 		}
 	}()
 	config.Console = b.console(b.description.Serial.Output)
-	for _, image := range []struct {
-		use handover.Use
-		to  *vmm.Image
-	}{{handover.Kernel, &config.Kernel}, {handover.Initrd, &config.Initrd}} {
-		f := files.TakeOne(image.use, "")
-		if f == nil {
-			continue
-		}
-		defer f.Close() // it is in guest memory then
-		info, err := f.Stat()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", image.use, err)
-		}
-		*image.to = vmm.Image{Name: f.Name(), File: f, Size: info.Size()}
+	images := takeImages(files)
+	defer images.close() // they are in guest memory then
+	if err := images.describe(&config); err != nil {
+		return nil, err
 	}
 	switch {
 	case config.KVMFile == nil:

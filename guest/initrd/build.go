@@ -20,7 +20,7 @@ import (
 
 // Build writes the initrd to w.
 func Build(w io.Writer, o Options) error {
-	records, err := o.plan()
+	records, err := o.whole()
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func Build(w io.Writer, o Options) error {
 // inputs, and returns its path. Where that file is there already it is not
 // built again. dir is made if need be. Several processes may build at once.
 func BuildFile(dir string, o Options) (string, error) {
-	records, err := o.plan()
+	records, err := o.whole()
 	if err != nil {
 		return "", err
 	}
@@ -53,8 +53,20 @@ func BuildFile(dir string, o Options) (string, error) {
 	return final, nil
 }
 
+// whole is everything in one archive, measured.
+func (o *Options) whole() ([]record, error) {
+	p, err := o.plan()
+	if err != nil {
+		return nil, err
+	}
+	return p.whole, measure(p.whole, sumOf)
+}
+
+// errChanged says that a file is not what the archive's name was made of.
+var errChanged = errors.New("it changed meanwhile, or is damaged")
+
 func write(w io.Writer, records []record, c Compression) error {
-	buf := bufio.NewWriterSize(w, 1<<20)
+	buf := bufio.NewWriterSize(w, 64<<10)
 	packed, err := c.pack(buf)
 	if err != nil {
 		return err
@@ -114,23 +126,45 @@ func (r *record) write(out cpio.RecordWriter, ino uint64) error {
 	if err != nil {
 		return err
 	}
-	check := &checkedFile{f: io.LimitReader(f, r.size), h: sha256.New()}
-	err = out.WriteRecord(cpio.Record{ReaderAt: check, Info: info})
+	before, err := f.Stat()
+	if err == nil {
+		check := &checkedFile{f: io.LimitReader(f, r.size), h: sha256.New()}
+		err = out.WriteRecord(cpio.Record{ReaderAt: check, Info: info})
+		if err == nil {
+			err = r.unchanged(f, before, check.h)
+		} else if check.ended && check.pos != r.size {
+			err = errChanged
+		}
+	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("initrd: file %q: copy: %w", r.source, err)
 	}
-	if [sha256.Size]byte(check.h.Sum(nil)) != r.sum {
-		return fmt.Errorf("initrd: file %q: copy: it changed meanwhile", r.source)
-	}
 	return nil
+}
+
+// unchanged holds what was copied against the checksum, or else against the times
+// of the file before and after.
+func (r *record) unchanged(f *os.File, before fs.FileInfo, copied hash.Hash) error {
+	if r.sum != nil {
+		if [sha256.Size]byte(copied.Sum(nil)) != *r.sum {
+			return errChanged
+		}
+		return nil
+	}
+	after, err := f.Stat()
+	if err == nil && (after.Size() != r.size || !after.ModTime().Equal(before.ModTime())) {
+		return errChanged
+	}
+	return err
 }
 
 // checkedFile hashes what is read of it, which has to be from front to back, as
 // the archive's writer does.
 type checkedFile struct {
-	f   io.Reader
-	h   hash.Hash
-	pos int64
+	f     io.Reader
+	h     hash.Hash
+	pos   int64
+	ended bool
 }
 
 func (c *checkedFile) ReadAt(p []byte, off int64) (int, error) {
@@ -141,6 +175,7 @@ func (c *checkedFile) ReadAt(p []byte, off int64) (int, error) {
 	if err == io.ErrUnexpectedEOF {
 		err = io.EOF
 	}
+	c.ended = c.ended || err == io.EOF
 	c.h.Write(p[:n])
 	c.pos += int64(n)
 	return n, err

@@ -49,7 +49,7 @@ type Options struct {
 	Files []File
 
 	// Compression packs the archive; the zero value leaves it as it is, which
-	// is fastest to build and to boot.
+	// is fastest to build and to boot. A [Cache] packs nothing.
 	Compression Compression
 }
 
@@ -60,6 +60,10 @@ type Module struct {
 
 	// Path is the decompressed module on the host.
 	Path string
+
+	// SHA256 is what the file has to hold, in hexadecimal, where that is known: a
+	// [Cache] then finds its archive without reading the file.
+	SHA256 string
 
 	// Params and Optional are as in [bootconf.Module].
 	Params   string
@@ -81,6 +85,8 @@ type File struct {
 	Data   []byte // the content itself
 	Link   string // the target of a symbolic link
 	Dir    bool   // a directory
+
+	sum string // SHA-256 of Source in hexadecimal, or empty
 }
 
 // Compression is how the archive is packed.
@@ -142,18 +148,14 @@ func base() []File {
 	}
 }
 
-// files lists everything but the device nodes, in no order.
-func (o *Options) files() ([]File, error) {
+// sharedFiles lists what machines with the same programs and modules share, but
+// for the device nodes, in no order.
+func (o *Options) sharedFiles() ([]File, error) {
 	if o.Agent == "" {
 		return nil, errors.New("initrd: agent: no program given")
 	}
-	if len(o.Config.Modules) != 0 {
-		return nil, errors.New("initrd: configuration: modules are listed both there and in the options")
-	}
-	conf := o.Config
-	files := base()
-	files = append(
-		files,
+	files := append(
+		base(),
 		File{Path: "/init", Source: o.Agent, Mode: 0o755},
 		File{Path: "/bin/hull-agent", Link: "/init"},
 	)
@@ -161,9 +163,7 @@ func (o *Options) files() ([]File, error) {
 		if m.Name == "" || strings.ContainsAny(m.Name, "/\x00") || m.Name[0] == '.' {
 			return nil, fmt.Errorf("initrd: module %q: not the name of a module", m.Name)
 		}
-		in := path.Join(moduleDir, m.Name+".ko")
-		files = append(files, File{Path: in, Source: m.Path, Mode: 0o644})
-		conf.Modules = append(conf.Modules, bootconf.Module{Path: in, Params: m.Params, Optional: m.Optional})
+		files = append(files, File{Path: m.inGuest(), Source: m.Path, Mode: 0o644, sum: m.SHA256})
 	}
 	if o.Shell != "" {
 		files = append(files, File{Path: "/bin/" + applets.Program, Source: o.Shell, Mode: 0o755})
@@ -171,12 +171,26 @@ func (o *Options) files() ([]File, error) {
 			files = append(files, File{Path: "/bin/" + name, Link: applets.Program})
 		}
 	}
-	job, err := bootconf.Encode(conf)
-	if err != nil {
-		return nil, fmt.Errorf("initrd: %w", err)
-	}
-	files = append(files, File{Path: bootconf.Path, Data: job, Mode: 0o600})
 	return files, nil
+}
+
+// inGuest is where the module lies in the archive.
+func (m *Module) inGuest() string { return path.Join(moduleDir, m.Name+".ko") }
+
+// job is the file that tells the agent what to do.
+func (o *Options) job() (File, error) {
+	conf := o.Config
+	if len(conf.Modules) != 0 {
+		return File{}, errors.New("initrd: configuration: modules are listed both there and in the options")
+	}
+	for _, m := range o.Modules {
+		conf.Modules = append(conf.Modules, bootconf.Module{Path: m.inGuest(), Params: m.Params, Optional: m.Optional})
+	}
+	text, err := bootconf.Encode(conf)
+	if err != nil {
+		return File{}, fmt.Errorf("initrd: %w", err)
+	}
+	return File{Path: bootconf.Path, Data: text, Mode: 0o600}, nil
 }
 
 func (f *File) validate() error {

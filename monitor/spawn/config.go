@@ -2,9 +2,12 @@ package spawn
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/internal/archives"
 	"github.com/hullvm/hull/monitor/startup"
 	"github.com/hullvm/hull/peripherals/handover"
 	"github.com/hullvm/hull/peripherals/host"
@@ -19,7 +22,7 @@ type Config struct {
 	Machine *configs.Machine
 
 	Kernel  *os.File
-	Initrd  *os.File // nil for none
+	Initrd  []*os.File // the archives of one, as package archives joins them; nil for none
 	Cmdline string
 
 	// Host is what was opened for the machine, with Options.Monitor. Start closes its
@@ -69,11 +72,13 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 		return nil, nil, errors.New("no machine, or nothing that was opened for it")
 	case c.Kernel == nil || c.Control == nil:
 		return nil, nil, errors.New("no kernel, or no control socket")
+	case len(c.Initrd) > archives.MaxParts || slices.Contains(c.Initrd, nil):
+		return nil, nil, fmt.Errorf("initrd of %d archives: want at most %d, each an open file", len(c.Initrd), archives.MaxParts)
 	}
 	var own handover.Files
 	own.Add(handover.Kernel, "", c.Kernel)
-	if c.Initrd != nil {
-		own.Add(handover.Initrd, "", c.Initrd)
+	if len(c.Initrd) > 0 {
+		own.Add(handover.Initrd, "", c.Initrd...)
 	}
 	if c.Serial != nil {
 		own.Add(handover.Terminal, "", c.Serial)

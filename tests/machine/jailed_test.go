@@ -44,9 +44,10 @@ func bootPlaced(t testing.TB, text string, placed func(pid int) error) *machine 
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "control")
+	kernel, initrd := m.files.Descriptors()
 	c := spawn.Config{
 		Program: filepath.Join(dirs.Programs, "hull-vmm"), Machine: description, Cmdline: m.files.Cmdline, Host: m.opened,
-		Kernel: openFile(t, m.files.Kernel), Initrd: openFile(t, m.files.Initrd),
+		Kernel: kernel, Initrd: initrd,
 		Control: controlSocket(t, path), Serial: m.serialSocket(), Stderr: m.stderr(), Jail: true, Placed: placed,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -70,18 +71,6 @@ func bootPlaced(t testing.TB, text string, placed func(pid int) error) *machine 
 		m.agent = m.connect()
 	}
 	return m
-}
-
-func openFile(t testing.TB, f guest.File) *os.File {
-	t.Helper()
-	if f.File == nil {
-		return nil
-	}
-	file, ok := f.File.(*os.File)
-	if !ok {
-		t.Fatalf("%s is no open file", f.Name)
-	}
-	return file
 }
 
 func controlSocket(t testing.TB, path string) *os.File {
