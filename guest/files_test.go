@@ -1,12 +1,17 @@
 package guest
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/internal/archives"
 )
 
 func machine(t *testing.T, text string) *configs.Machine {
@@ -51,29 +56,119 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestInitrdIsBuiltOnce(t *testing.T) {
-	programs := t.TempDir()
+// programs makes a folder with what stands for a guest's programs, of this size.
+func programs(t testing.TB, size int) string {
+	t.Helper()
+	dir := t.TempDir()
 	for _, p := range []string{agentProgram, shellProgram} {
-		if err := os.WriteFile(filepath.Join(programs, p), []byte("program "+p), 0o700); err != nil {
+		content := bytes.Repeat([]byte(p), size/len(p)+1)[:size]
+		if err := os.WriteFile(filepath.Join(dir, p), content, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d := Dirs{Kernels: t.TempDir(), Cache: t.TempDir(), Programs: programs}
-	kernel := write(t, "kernel", "it is not looked at")
-	open := func(exec string) string {
-		f, err := Open(machine(t, "[boot]\nkernel = \""+kernel+"\"\nprotocol = \"bzimage\"\n[init]\nexec = [\""+exec+"\"]\nhostname = \"h\"\n"), d)
+	return dir
+}
+
+func TestMachinesShareWhatTheyCan(t *testing.T) {
+	d := Dirs{Kernels: t.TempDir(), Cache: t.TempDir(), Programs: programs(t, 12345)}
+	kernelFile := write(t, "kernel", "it is not looked at")
+	open := func(exec string) *Files {
+		f, err := Open(machine(t, "[boot]\nkernel = \""+kernelFile+"\"\nprotocol = \"bzimage\"\n[init]\nexec = [\""+exec+"\"]\nhostname = \"h\"\n"), d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		if f.Initrd.Size == 0 || f.Kernel.Name != kernel {
-			t.Errorf("%+v", f)
-		}
-		return f.Initrd.Name
+		t.Cleanup(func() { f.Close() })
+		return f
 	}
-	one, two, other := open("/bin/sh"), open("/bin/sh"), open("/bin/true")
-	if one != two || one == other {
-		t.Errorf("%q, %q, %q", one, two, other)
+	content := func(f *Files) string {
+		b, err := io.ReadAll(io.NewSectionReader(f.Initrd.File, 0, f.Initrd.Size+1))
+		if err != nil || int64(len(b)) != f.Initrd.Size {
+			t.Fatalf("%d bytes of %d, %v", len(b), f.Initrd.Size, err)
+		}
+		return string(b)
+	}
+	one, two, other := open("/bin/sh"), open("/bin/sh"), open("/bin/other")
+	if content(one) != content(two) || content(one) == content(other) || !strings.Contains(content(other), "/bin/other") {
+		t.Error("initrds of equal machines differ, or of others do not")
+	}
+	entries, err := os.ReadDir(filepath.Join(d.Cache, "initrd"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the cache has %v, %v", entries, err)
+	}
+	// Another process reads the same.
+	kernel, initrd := other.Descriptors()
+	if kernel.Name() != kernelFile || len(initrd) != 2 {
+		t.Fatalf("descriptors are %v and %v", kernel, initrd)
+	}
+	joined, name, err := archives.JoinFiles(initrd...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(joined, 0, joined.Size()))
+	if err != nil || string(b) != content(other) {
+		t.Errorf("another process reads %d bytes, %v; want %d", len(b), err, other.Initrd.Size)
+	}
+	for _, called := range []string{name, other.Initrd.Name} {
+		if !strings.HasPrefix(called, filepath.Join(d.Cache, "initrd")) {
+			t.Errorf("the initrd is called %q", called)
+		}
+	}
+	if err := errors.Join(other.Close(), other.Close()); err != nil {
+		t.Error(err)
+	}
+	for _, f := range append(initrd, kernel) {
+		if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%q was not closed: %v", f.Name(), err)
+		}
+	}
+}
+
+func TestAnInitrdOfTheUsersOwn(t *testing.T) {
+	d := Dirs{Kernels: t.TempDir(), Cache: t.TempDir(), Programs: "/nonexistent"}
+	kernelFile, initrdFile := write(t, "kernel", "k"), write(t, "mine", "odd")
+	for value, want := range map[string]string{initrdFile: "odd", "none": ""} {
+		f, err := Open(machine(t, "[boot]\nkernel = \""+kernelFile+"\"\nprotocol = \"bzimage\"\ninitrd = \""+value+"\"\n"), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, initrd := f.Descriptors()
+		switch {
+		case want == "":
+			if len(initrd) != 0 || f.Initrd != (File{}) {
+				t.Errorf("%q: %+v, %v", value, f.Initrd, initrd)
+			}
+		case len(initrd) != 1 || f.Initrd != (File{initrdFile, initrd[0], int64(len(want))}):
+			t.Errorf("%q: %+v, %v", value, f.Initrd, initrd)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if entries, err := os.ReadDir(d.Cache); err != nil || len(entries) != 0 {
+		t.Errorf("the cache has %v, %v", entries, err)
+	}
+}
+
+// BenchmarkOpen opens the files of machines that differ, with a warm cache.
+func BenchmarkOpen(b *testing.B) {
+	d := Dirs{Kernels: b.TempDir(), Cache: b.TempDir(), Programs: programs(b, 4<<20)}
+	kernelFile := filepath.Join(b.TempDir(), "kernel")
+	if err := os.WriteFile(kernelFile, []byte("k"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		m, err := configs.Parse("m.toml", fmt.Appendf(nil, "[boot]\nkernel = %q\nprotocol = \"bzimage\"\n[init]\nexec = [\"sh\"]\nhostname = \"m%d\"\n", kernelFile, i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		f, err := Open(m, d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

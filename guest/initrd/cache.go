@@ -111,9 +111,13 @@ func (c Cache) shared(records []record) (Part, error) {
 }
 
 // take opens an entry and marks it as used. It is theirs who have it open, also
-// where it is removed then. One of a wrong size is as good as none.
+// where it is removed then. One of a wrong size, or that is no file, is as good as
+// none: it is replaced.
 func (c Cache) take(path string, size int64) (Part, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		err = fs.ErrNotExist
+	}
 	if err != nil {
 		return Part{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/hullvm/hull/devices/devicestest"
 	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/monitor/startup"
+	"github.com/hullvm/hull/peripherals/handover"
 	"github.com/hullvm/hull/peripherals/host"
 )
 
@@ -191,6 +193,24 @@ func TestNoDescriptorIsLeftOpen(t *testing.T) {
 	}
 }
 
+func TestArchivesOfAnInitrdAreHandedOverInOrder(t *testing.T) {
+	c := config(t, "obedient")
+	none, _, err := c.files()
+	if err != nil || slices.ContainsFunc(none, func(e handover.Entry) bool { return e.Use == handover.Initrd }) {
+		t.Errorf("without one: %v, %v", none, err)
+	}
+	first, second := open(t, os.DevNull), open(t, "spawn_test.go")
+	c.Initrd = []*os.File{first, second}
+	m, files, err := c.files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := handover.Entry{Use: handover.Initrd, Files: []string{os.DevNull, "spawn_test.go"}}
+	if len(m) < 2 || !reflect.DeepEqual(m[1], want) || files[1] != first || files[2] != second {
+		t.Errorf("handed over are %v", m)
+	}
+}
+
 func TestProcessesThatDoNotComeToAnything(t *testing.T) {
 	for name, test := range map[string]struct {
 		program string
@@ -202,6 +222,8 @@ func TestProcessesThatDoNotComeToAnything(t *testing.T) {
 		"no program":      {"mute", func(c *Config) { c.Program = "/no/such" }, "monitor: start: open /no/such: no such file"},
 		"not placed":      {"obedient", func(c *Config) { c.Placed = func(int) error { return errors.New("no room") } }, "monitor: no room"},
 		"no kernel":       {"obedient", func(c *Config) { c.Kernel = nil }, "no kernel"},
+		"no archive":      {"obedient", func(c *Config) { c.Initrd = []*os.File{c.Kernel, nil} }, "initrd of 2 archives"},
+		"many archives":   {"obedient", func(c *Config) { c.Initrd = slices.Repeat([]*os.File{c.Kernel}, 17) }, "initrd of 17 archives"},
 		"no machine":      {"obedient", func(c *Config) { c.Machine = nil }, "no machine"},
 		"a large command": {"obedient", func(c *Config) { c.Cmdline = strings.Repeat("x", startup.MaxConfig) }, "configuration: "},
 	} {
