@@ -18,7 +18,11 @@ func writeInitrd(path string, initrd vmm.Image) error {
 		return fmt.Errorf("--write-initrd %q: the machine has no initrd", path)
 	}
 	return durable.WriteFile(path, 0o600, func(w io.Writer) error { // it may hold secrets
-		if _, err := io.Copy(w, io.NewSectionReader(initrd.File, 0, initrd.Size)); err != nil {
+		n, err := io.Copy(w, io.NewSectionReader(initrd.File, 0, initrd.Size))
+		if err == nil && n < initrd.Size {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
 			return fmt.Errorf("initrd %q: copy to %q: %w", initrd.Name, path, err)
 		}
 		return nil

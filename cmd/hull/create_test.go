@@ -114,9 +114,11 @@ func TestBootRefusesOptionsOfTheOtherSort(t *testing.T) {
 		f := &fakeEngine{}
 		hull(t, f, append([]string{"boot", path}, args...)...).want(t, "", "hull: "+args[0]+": it is for machines in the background; add -d, or leave it out\n", 125)
 	}
-	for _, flag := range []string{"--dry-run", "--timeline", "--verbose"} {
+	f := &fakeEngine{}
+	hull(t, f, "boot", path, "--write-initrd", "x").want(t, "", "hull: --write-initrd: it is for --dry-run; add that, or leave it out\n", 125)
+	for _, flag := range []string{"--dry-run", "--write-initrd=x", "--timeline", "--verbose"} {
 		f := &fakeEngine{}
-		hull(t, f, "boot", "-d", path, flag).want(t, "", "hull: "+flag+": a machine in the background has no use for it; leave it out, or boot without -d\n", 125)
+		hull(t, f, "boot", "-d", path, flag).want(t, "", "hull: "+strings.TrimSuffix(flag, "=x")+": a machine in the background has no use for it; leave it out, or boot without -d\n", 125)
 		wantCalls(t, f)
 	}
 }
