@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/virtio/vsock"
 	"github.com/hullvm/hull/peripherals/handover"
@@ -136,7 +138,12 @@ func (h *Host) openMonitor(m *configs.Machine) error {
 	return nil
 }
 
-// openLog opens a file to append to.
+// openLog opens a file to append to. One that would have this process wait, as a
+// FIFO that nobody reads, is refused.
 func openLog(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o600)
+	if errors.Is(err, unix.ENXIO) {
+		return nil, fmt.Errorf("open %q: nobody reads it", path)
+	}
+	return f, err
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/devices/virtio/vsock/unixsock"
 	"github.com/hullvm/hull/disk"
@@ -40,6 +42,10 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	good := "[[disk]]\nname = 'good'\npath = '" + image + "'\nformat = 'raw'\n"
 	for name, test := range map[string]struct{ devices, want string }{
 		"a missing disk":      {good + "[[disk]]\nname = 'x'\npath = '/no/such'\nformat = 'raw'\n", `disk "x": disk "/no/such"`},
@@ -49,6 +55,7 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 		"a share of a file":   {good + "[[share]]\nname = 's'\npath = '" + image + "'\n", "not a directory"},
 		"no file server":      {good + "[[share]]\nname = 's'\npath = '" + dir + "'\n", "hull-fsd"},
 		"no network server":   {good + "[[net]]\nname = 'n'\n", "hull-netd"},
+		"a console that nobody reads": {good + "[console]\noutput = 'file'\npath = '" + fifo + "'\n", "nobody reads it"},
 		"a socket in no folder": {
 			good + "[vsock]\npath = '/no/such/v.sock'\n", "vsock: ",
 		},
