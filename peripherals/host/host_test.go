@@ -48,13 +48,13 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 	}
 	good := "[[disk]]\nname = 'good'\npath = '" + image + "'\nformat = 'raw'\n"
 	for name, test := range map[string]struct{ devices, want string }{
-		"a missing disk":      {good + "[[disk]]\nname = 'x'\npath = '/no/such'\nformat = 'raw'\n", `disk "x": disk "/no/such"`},
-		"a disk twice":        {good + "[[disk]]\nname = 'x'\npath = '" + image + "'\nformat = 'raw'\n", "in use"},
-		"a disk of no format": {good + "[[disk]]\nname = 'x'\npath = '" + dir + "/q'\nformat = 'qcow2'\n", `disk "x"`},
-		"a share of nothing":  {good + "[[share]]\nname = 's'\npath = '/no/such'\n", `share "s": open "/no/such"`},
-		"a share of a file":   {good + "[[share]]\nname = 's'\npath = '" + image + "'\n", "not a directory"},
-		"no file server":      {good + "[[share]]\nname = 's'\npath = '" + dir + "'\n", "hull-fsd"},
-		"no network server":   {good + "[[net]]\nname = 'n'\n", "hull-netd"},
+		"a missing disk":              {good + "[[disk]]\nname = 'x'\npath = '/no/such'\nformat = 'raw'\n", `disk "x": disk "/no/such"`},
+		"a disk twice":                {good + "[[disk]]\nname = 'x'\npath = '" + image + "'\nformat = 'raw'\n", "in use"},
+		"a disk of no format":         {good + "[[disk]]\nname = 'x'\npath = '" + dir + "/q'\nformat = 'qcow2'\n", `disk "x"`},
+		"a share of nothing":          {good + "[[share]]\nname = 's'\npath = '/no/such'\n", `share "s": open "/no/such"`},
+		"a share of a file":           {good + "[[share]]\nname = 's'\npath = '" + image + "'\n", "not a directory"},
+		"no file server":              {good + "[[share]]\nname = 's'\npath = '" + dir + "'\n", "hull-fsd"},
+		"no network server":           {good + "[[net]]\nname = 'n'\n", "hull-netd"},
 		"a console that nobody reads": {good + "[console]\noutput = 'file'\npath = '" + fifo + "'\n", "nobody reads it"},
 		"a socket in no folder": {
 			good + "[vsock]\npath = '/no/such/v.sock'\n", "vsock: ",
