@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/hullvm/hull/bench/staging"
 )
 
 // row is one machine that every monitor boots.
@@ -68,15 +70,18 @@ func main() {
 	}
 }
 
-func run(o options) error {
+func run(o options) (err error) {
 	if o.bzImage == "" || o.vmlinux == "" || o.initrd == "" {
 		return errors.New("-bzimage, -vmlinux and -initrd are needed (make bench-boot gives them)")
 	}
-	staged, err := stage(&o)
+	staged, err := staging.New(o.qemu)
 	if err != nil {
 		return err
 	}
-	defer staged.remove()
+	defer func() { err = errors.Join(err, staged.Remove()) }()
+	if err := staged.Copy(&o.bzImage, &o.vmlinux, &o.initrd, &o.hull, &o.gokvm); err != nil {
+		return err
+	}
 	tr, err := newTracer()
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/bench/figures"
+	"github.com/hullvm/hull/bench/table"
 )
 
 // options are what the command line says.
@@ -111,22 +112,22 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	before := load()
-	results := newResults(monitors, wanted)
-	err = rounds(ctx, o, h, results)
+	before := table.Load()
+	results := newTable(monitors, wanted)
+	err = rounds(ctx, o, h, monitors, wanted, results)
 	if err := errors.Join(err, h.close()); err != nil {
 		return err
 	}
-	return results.print(os.Stdout, o, before, load())
+	return report(os.Stdout, results, o, before, table.Load())
 }
 
 // rounds runs each monitor's machines. Each round starts with another monitor, so
 // that none always runs behind the same neighbour.
-func rounds(ctx context.Context, o options, h *host, r *results) error {
+func rounds(ctx context.Context, o options, h *host, monitors []monitor, wanted []figures.Figure, t *table.Table) error {
 	for round := range o.rounds {
-		for i := range r.monitors {
-			m := r.monitors[(i+round)%len(r.monitors)]
-			for _, job := range jobs(r.figures) {
+		for i := range monitors {
+			m := monitors[(i+round)%len(monitors)]
+			for _, job := range jobs(wanted) {
 				values, err := h.runMachine(ctx, o, m, job)
 				if ctx.Err() != nil {
 					return ctx.Err()
@@ -134,7 +135,7 @@ func rounds(ctx context.Context, o options, h *host, r *results) error {
 				if o.verbose {
 					fmt.Fprintf(os.Stderr, "devbench: round %d: %s: %v %v\n", round+1, m.name, values, err)
 				}
-				r.add(m, job.figures, values, err)
+				add(t, m, job.figures, values, err)
 			}
 		}
 	}
@@ -165,14 +166,4 @@ func jobs(of []figures.Figure) []job {
 		}
 	}
 	return out
-}
-
-// load is the host's load average over 1, 5 and 15 minutes.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	fields := strings.Fields(string(text))
-	return strings.Join(fields[:min(3, len(fields))], " ")
 }
