@@ -2,28 +2,6 @@ package measure
 
 import "testing"
 
-func TestOverheadLeavesTheGuestOut(t *testing.T) {
-	smaps := `55d000000000-55d000100000 r-xp 00000000 fe:00 12 /usr/bin/hull
-Size:               1024 kB
-Rss:                 900 kB
-Pss:                 800 kB
-7f0000000000-7f0020000000 rw-p 00000000 00:00 0
-Size:             524288 kB
-Rss:              100000 kB
-Pss:              100000 kB
-c000000000-c000400000 rw-p 00000000 00:00 0
-Size:               4096 kB
-Pss:                 200 kB
-`
-	got, err := overheadOf(smaps, 512<<20)
-	if err != nil || got != 1000<<10 {
-		t.Errorf("overhead %d, %v, want %d", got, err, 1000<<10)
-	}
-	if _, err := overheadOf("nothing", 1); err == nil {
-		t.Error("an empty account was accepted")
-	}
-}
-
 func TestSpread(t *testing.T) {
 	for _, k := range []struct {
 		values         []float64
