@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hullvm/hull/internal/environ"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
 )
@@ -103,7 +104,7 @@ func (m *Manager) spawn(ctx context.Context, id string) error {
 	cmd := exec.Command(filepath.Join(guest.Programs, "hull-supervisor"),
 		"-id", id, "-state", m.dirs.State, "-run", m.dirs.Run, "-ready", fmt.Sprint(readyFD),
 		"-kernels", guest.Kernels, "-cache", guest.Cache, "-programs", guest.Programs)
-	cmd.Env = []string{} // nothing of the caller's
+	cmd.Env = environ.Lean()
 	cmd.Dir = "/"
 	cmd.Stderr = words
 	cmd.ExtraFiles = []*os.File{theirs}

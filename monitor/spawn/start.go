@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hullvm/hull/internal/environ"
 	"github.com/hullvm/hull/internal/namespaces"
 	"github.com/hullvm/hull/monitor/jail"
 	"github.com/hullvm/hull/monitor/startup"
@@ -104,7 +105,7 @@ func (c *Config) command(files []*os.File, a startup.Arguments, attr *syscall.Sy
 	const first = 3 // that exec.Cmd gives ExtraFiles
 	cmd := exec.Command(fmt.Sprintf("/proc/self/fd/%d", first+len(files)-1), a.List()...)
 	cmd.Args[0] = c.Program
-	cmd.Env = []string{} // nothing of the caller's
+	cmd.Env = environ.Lean()
 	cmd.Dir = "/"
 	if c.Stderr != nil { // an interface with a nil file in it is not nil
 		cmd.Stderr = c.Stderr
