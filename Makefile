@@ -12,7 +12,7 @@ PACKAGES := ./...
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Install what the build and the tests need (Debian, as root), or say what is missing
@@ -59,6 +59,10 @@ bench-boot: build setup ## Boot times and memory beside QEMU and gokvm (docs/ben
 .PHONY: bench-devices
 bench-devices: build setup ## Disks, networks, vsock, idle load beside QEMU (docs/benchmarks.md)
 	@scripts/bench-devices.sh $(BENCHFLAGS)
+
+.PHONY: bench-instances
+bench-instances: build setup ## Start time and memory of an instance, lists, many at once (docs/benchmarks.md)
+	@scripts/bench-instances.sh $(BENCHFLAGS)
 
 .PHONY: soak
 soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/lab.md)
