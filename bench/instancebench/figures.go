@@ -29,7 +29,8 @@ type figure struct {
 func figures(o options) []figure {
 	machine := fmt.Sprintf("%d vCPU, %d MiB", o.vcpus, o.memory)
 	all := []figure{
-		{"start-wall", "from exec until its socket answers", "ms", start},
+		{"start-greeting", "from exec until its socket greets", "ms", start},
+		{"start-wall", "from exec until it answers, its machine built", "ms", start},
 		{"start-cpu", "CPU time until then, user and system", "ms", start},
 		{"start-faults", "page faults until then", "", start},
 		{"mem-peak", machine + ": memory beside the guest's, most of it", "MiB", memory},

@@ -90,6 +90,7 @@ func startHull(ctx context.Context, x place, placed func(int)) (_ *process, err 
 	if err := p.answered(begin); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
+	p.greeted = p.wall // hello is both
 	p.onClose(client.Close)
 	p.resume = client.Start
 	return p, nil

@@ -157,13 +157,15 @@ func fakeQMP(t *testing.T, greeting string, refuse string) string {
 
 const qemuGreeting = `{"QMP": {"version": {}, "capabilities": []}}` + "\n"
 
-func TestQEMUIsGreetedAndResumed(t *testing.T) {
+func TestQEMUGreetsAndObeys(t *testing.T) {
 	q, err := dialQMP(t.Context(), fakeQMP(t, qemuGreeting, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := q.resume(t.Context()); err != nil {
-		t.Error(err)
+	for _, command := range []string{"qmp_capabilities", "cont"} {
+		if err := q.do(t.Context(), command); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := q.conn.Close(); err != nil {
 		t.Error(err)
@@ -175,7 +177,7 @@ func TestQEMUsRefusalIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := q.resume(t.Context()); err == nil || !strings.Contains(err.Error(), "cont: ") || !strings.Contains(err.Error(), "not now") {
+	if err := q.do(t.Context(), "cont"); err == nil || !strings.Contains(err.Error(), "cont: ") || !strings.Contains(err.Error(), "not now") {
 		t.Errorf("got %v", err)
 	}
 	if err := q.conn.Close(); err != nil {

@@ -48,7 +48,9 @@ type process struct {
 	console *measure.Watcher // for ready
 	resume  func(context.Context) error
 
-	// At the moment of its first answer.
+	greeted time.Duration // since its execution, until its socket's first word
+
+	// At the moment of its first answer: the machine is built by then.
 	wall, cpu time.Duration
 	faults    uint64
 
@@ -120,7 +122,7 @@ func (x place) measureStart(ctx context.Context, m monitor) (_ map[string]float6
 		return nil, err
 	}
 	return map[string]float64{
-		"start-wall": ms(p.wall), "start-cpu": ms(p.cpu), "start-faults": float64(p.faults),
+		"start-greeting": ms(p.greeted), "start-wall": ms(p.wall), "start-cpu": ms(p.cpu), "start-faults": float64(p.faults),
 	}, p.close()
 }
 

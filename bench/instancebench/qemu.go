@@ -78,11 +78,17 @@ func startQEMU(machineType string) func(context.Context, place, func(int)) (*pro
 		if err != nil {
 			return nil, withWords(err, words)
 		}
-		if err := p.answered(begin); err != nil {
-			return nil, errors.Join(err, q.conn.Close())
+		p.greeted = time.Since(begin)
+		// A thread of its own greets before there is a machine. Commands are obeyed by
+		// the main loop, which comes after.
+		if err = q.do(ctx, "qmp_capabilities"); err == nil {
+			err = p.answered(begin)
+		}
+		if err != nil {
+			return nil, errors.Join(withWords(err, words), q.conn.Close())
 		}
 		p.onClose(q.conn.Close)
-		p.resume = q.resume
+		p.resume = func(ctx context.Context) error { return q.do(ctx, "cont") }
 		return p, nil
 	}
 }
@@ -104,7 +110,10 @@ type message struct {
 func dialQMP(ctx context.Context, path string) (*qmp, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
 		return nil, err
 	}
 	q := &qmp{conn: conn, replies: json.NewDecoder(conn)}
@@ -127,24 +136,21 @@ func (q *qmp) read(ctx context.Context) (m message, err error) {
 	return m, err
 }
 
-// resume lets the vCPUs run.
-func (q *qmp) resume(ctx context.Context) error {
-	for _, command := range []string{"qmp_capabilities", "cont"} {
-		if _, err := fmt.Fprintf(q.conn, "{\"execute\": %q}\n", command); err != nil {
-			return err
-		}
-		for {
-			m, err := q.read(ctx)
-			if err != nil {
-				return fmt.Errorf("QEMU: %s: %w", command, err)
-			}
-			if m.Error != nil {
-				return fmt.Errorf("QEMU: %s: %s", command, m.Error)
-			}
-			if m.Return != nil {
-				break // all else is an event
-			}
-		}
+// do has QEMU obey a command that has no arguments.
+func (q *qmp) do(ctx context.Context, command string) error {
+	if _, err := fmt.Fprintf(q.conn, "{\"execute\": %q}\n", command); err != nil {
+		return fmt.Errorf("QEMU: %s: %w", command, err)
 	}
-	return nil
+	for {
+		m, err := q.read(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("QEMU: %s: %w", command, err)
+		case m.Error != nil:
+			return fmt.Errorf("QEMU: %s: %s", command, m.Error)
+		case m.Return != nil:
+			return nil
+		}
+		// All else is an event.
+	}
 }
