@@ -26,10 +26,23 @@ func delay(tries int) time.Duration {
 	return d
 }
 
-// plan puts into the state of an ended run whether and when there is another.
-func (s *supervisor) plan(next *instance.State, policy configs.RestartPolicy) {
+// maxHasty is how many short runs in a row a guest may end by a reboot of its own
+// before it has to wait like one that fails: a guest that does nothing else would
+// keep the host busy, and fill the journal of all instances.
+const maxHasty = 5
+
+// count takes an ended run into account, which breaks the row if it was a long one.
+func (s *supervisor) count(r *run) {
+	s.hasty++
+	if time.Since(r.began) > steadyTime {
+		s.hasty, s.tries = 0, 0
+	}
+}
+
+// plan puts into the state of an ended run when there is another, if there is.
+func (s *supervisor) plan(next *instance.State, again bool) {
 	next.Restarting, next.RestartAt = false, time.Time{}
-	if next.ByUser || s.stopped() || !instance.Again(policy, *next.Exit, s.tries) {
+	if next.ByUser || s.stopped() || !again {
 		return
 	}
 	next.Restarting, next.RestartAt = true, time.Now().Add(delay(s.tries))
@@ -118,7 +131,7 @@ func (s *supervisor) failAgain(ctx context.Context, err error) error {
 	exit := instance.Exit{Code: instance.CodeInternalError, Reason: instance.InternalError, Detail: "start again: " + err.Error()}
 	next := s.state
 	next.Exit, next.Finished = &exit, time.Now()
-	s.plan(&next, policy)
+	s.plan(&next, instance.Again(policy, exit, s.tries))
 	if err := s.mustPut(ctx, next); err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ type supervisor struct {
 
 	state    instance.State
 	tries    int      // starts in a row by the policy
+	hasty    int      // short runs in a row
 	waiters  []*asked // for the end for good
 	stoppers []*asked // for the end of the run
 }

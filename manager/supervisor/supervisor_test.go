@@ -561,6 +561,27 @@ func TestARebootIsTheSameLife(t *testing.T) {
 	}
 }
 
+// A guest that does nothing but reboot has to wait, and can be stopped meanwhile.
+func TestAGuestThatOnlyRebootsHasToWait(t *testing.T) {
+	w, m := mustBegin(t, func(d *instance.Description) { d.Machine += "lifecycle.on_reset = 'restart'\n" })
+	for range maxHasty {
+		m.finish(End{Reason: instance.Reset})
+		m = w.next()
+	}
+	for range 4 { // the pauses grow
+		w.await("running", func(s *instance.State) bool { return s.Status == instance.Running })
+		m.finish(End{Reason: instance.Reset})
+		m = w.next()
+	}
+	w.await("running", func(s *instance.State) bool { return s.Status == instance.Running && s.Restarts == 4 })
+	m.finish(End{Reason: instance.Reset})
+	w.await("waiting", func(s *instance.State) bool { return s.Status == instance.Exited && s.Restarting })
+	w.mustDo(Request{Op: OpStop})
+	if st := w.over(); st.Exit.Reason != instance.Reset || st.Restarting {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestTheHostsStopIsNotAUsers(t *testing.T) {
 	w, _ := mustBegin(t, func(d *instance.Description) { d.Restart = "unless-stopped" })
 	close(w.stop)

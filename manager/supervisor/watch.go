@@ -48,22 +48,22 @@ func (s *supervisor) ended(ctx context.Context, r *run) (*run, error) {
 	if oom {
 		s.Emit("oom", nil)
 	}
-	if s.reboots(r, exit) {
+	s.count(r)
+	again := s.reboots(r, exit)
+	if again && s.hasty <= maxHasty {
 		next, err := s.reboot(ctx)
 		if err == nil {
 			s.Emit("reboot", map[string]string{"reason": string(exit.Reason)})
 			return next, nil
 		}
+		again = false
 		exit = instance.Exit{Code: instance.CodeInternalError, Reason: instance.InternalError, Detail: "reboot: " + err.Error()}
-	}
-	if time.Since(r.began) > steadyTime {
-		s.tries = 0
 	}
 	next := s.state
 	if err := next.End(exit, time.Now()); err != nil {
 		return nil, fmt.Errorf("instance %s: end: %w", instance.ShortID(s.ID), err)
 	}
-	s.plan(&next, r.description.Restart)
+	s.plan(&next, again || instance.Again(r.description.Restart, exit, s.tries))
 	if err := s.mustPut(ctx, next); err != nil {
 		return nil, err
 	}
