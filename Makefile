@@ -82,7 +82,7 @@ man: build ## Write the manual pages into bin/man1
 
 .PHONY: fmt
 fmt: ## Format the tree
-	$(GOTOOL) gofumpt -l -w .
+	$(GOTOOL) gofumpt -l -w . $$(git ls-files '*/testdata/*.go')
 
 .PHONY: clean
 clean: ## Remove what the build made

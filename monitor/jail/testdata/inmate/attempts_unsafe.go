@@ -18,50 +18,52 @@ type trial struct {
 }
 
 func (t trial) attempts() map[string]func() error {
-	open := func(dir int, path string, flags int) error { return fd(unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0o600)) }
+	open := func(dir int, path string, flags int) error {
+		return fd(unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0o600))
+	}
 	return map[string]func() error{
 		// Files.
-		"open a file of the host":        func() error { return open(unix.AT_FDCWD, t.secret, 0) },
-		"open a file by a descriptor":    func() error { return open(t.before, t.secret[1:], 0) },
-		"open the root":                  func() error { return open(unix.AT_FDCWD, "/", unix.O_DIRECTORY) },
-		"open a device":                  func() error { return open(unix.AT_FDCWD, "/dev/zero", 0) },
-		"make a file":                    func() error { return open(unix.AT_FDCWD, "/x", unix.O_CREAT|unix.O_RDWR) },
-		"make a folder":                  func() error { return unix.Mkdir("/x", 0o700) },
-		"make a device":                  func() error { return unix.Mknod("/x", unix.S_IFBLK, 0x801) },
-		"remove a file":                  func() error { return unix.Unlink(t.secret) },
-		"open in another way":            func() error { return fd(unix.Openat2(t.before, t.secret[1:], &unix.OpenHow{})) },
-		"open by a handle":               func() error { return raw(unix.SYS_OPEN_BY_HANDLE_AT, uintptr(t.before), 0, 0) },
-		"look at a file":                 func() error { return unix.Stat(t.secret, new(unix.Stat_t)) },
-		"change directory":               func() error { return unix.Fchdir(t.before) },
-		"change the root":                func() error { return unix.Chroot(".") },
-		"mount":                          func() error { return unix.Mount("none", "/", "tmpfs", 0, "") },
-		"clone a mount":                  func() error { return fd(unix.OpenTree(t.before, "", unix.OPEN_TREE_CLONE|unix.AT_EMPTY_PATH)) },
-		"make a file system":             func() error { return fd(unix.Fsopen("tmpfs", 0)) },
-		"watch files":                    func() error { return fd(unix.InotifyInit1(0)) },
+		"open a file of the host":     func() error { return open(unix.AT_FDCWD, t.secret, 0) },
+		"open a file by a descriptor": func() error { return open(t.before, t.secret[1:], 0) },
+		"open the root":               func() error { return open(unix.AT_FDCWD, "/", unix.O_DIRECTORY) },
+		"open a device":               func() error { return open(unix.AT_FDCWD, "/dev/zero", 0) },
+		"make a file":                 func() error { return open(unix.AT_FDCWD, "/x", unix.O_CREAT|unix.O_RDWR) },
+		"make a folder":               func() error { return unix.Mkdir("/x", 0o700) },
+		"make a device":               func() error { return unix.Mknod("/x", unix.S_IFBLK, 0x801) },
+		"remove a file":               func() error { return unix.Unlink(t.secret) },
+		"open in another way":         func() error { return fd(unix.Openat2(t.before, t.secret[1:], &unix.OpenHow{})) },
+		"open by a handle":            func() error { return raw(unix.SYS_OPEN_BY_HANDLE_AT, uintptr(t.before), 0, 0) },
+		"look at a file":              func() error { return unix.Stat(t.secret, new(unix.Stat_t)) },
+		"change directory":            func() error { return unix.Fchdir(t.before) },
+		"change the root":             func() error { return unix.Chroot(".") },
+		"mount":                       func() error { return unix.Mount("none", "/", "tmpfs", 0, "") },
+		"clone a mount":               func() error { return fd(unix.OpenTree(t.before, "", unix.OPEN_TREE_CLONE|unix.AT_EMPTY_PATH)) },
+		"make a file system":          func() error { return fd(unix.Fsopen("tmpfs", 0)) },
+		"watch files":                 func() error { return fd(unix.InotifyInit1(0)) },
 
 		// Processes.
-		"see a process of the host":  func() error { return open(unix.AT_FDCWD, "/proc/1/cmdline", 0) },
-		"see itself":                 func() error { return open(unix.AT_FDCWD, "/proc/self/maps", 0) },
-		"run a program":              func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
-		"run a program of memory":    runMemory,
-		"fork": func() error { return fork(unix.SIGCHLD) },
+		"see a process of the host": func() error { return open(unix.AT_FDCWD, "/proc/1/cmdline", 0) },
+		"see itself":                func() error { return open(unix.AT_FDCWD, "/proc/self/maps", 0) },
+		"run a program":             func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
+		"run a program of memory":   runMemory,
+		"fork":                      func() error { return fork(unix.SIGCHLD) },
 		// Whose signal has the number of a call that is allowed: mmap, mprotect.
-		"fork by one signal":     func() error { return fork(9) },
-		"fork by another signal": func() error { return fork(10) },
-		"trace":                      func() error { return unix.PtraceSeize(t.victim) },
-		"read a process's memory":    func() error { return raw(unix.SYS_PROCESS_VM_READV, uintptr(t.victim), 0, 0) },
+		"fork by one signal":          func() error { return fork(9) },
+		"fork by another signal":      func() error { return fork(10) },
+		"trace":                       func() error { return unix.PtraceSeize(t.victim) },
+		"read a process's memory":     func() error { return raw(unix.SYS_PROCESS_VM_READV, uintptr(t.victim), 0, 0) },
 		"take a process's descriptor": func() error { return fd(unix.PidfdOpen(t.victim, 0)) },
-		"send a signal":              func() error { return unix.Kill(t.victim, 0) },
-		"interrupt a thread outside": func() error { return unix.Tgkill(t.victim, t.victim, 0) },
-		"stop all processes":         func() error { return unix.Kill(-1, unix.SIGSTOP) },
-		"leave for a namespace":      func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
-		"enter a namespace":          func() error { return unix.Setns(t.before, 0) },
-		"become root":                func() error { return raw(unix.SYS_SETUID, 0, 0, 0) },
-		"get capabilities":           func() error { return raw(unix.SYS_CAPSET, 0, 0, 0) },
-		"raise a limit":              func() error { return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}) },
-		"be looked into again":       func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) },
-		"choose a processor":         func() error { return unix.SchedSetaffinity(0, &unix.CPUSet{1}) },
-		"be first":                   func() error { return unix.Setpriority(unix.PRIO_PROCESS, 0, -20) },
+		"send a signal":               func() error { return unix.Kill(t.victim, 0) },
+		"interrupt a thread outside":  func() error { return unix.Tgkill(t.victim, t.victim, 0) },
+		"stop all processes":          func() error { return unix.Kill(-1, unix.SIGSTOP) },
+		"leave for a namespace":       func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
+		"enter a namespace":           func() error { return unix.Setns(t.before, 0) },
+		"become root":                 func() error { return raw(unix.SYS_SETUID, 0, 0, 0) },
+		"get capabilities":            func() error { return raw(unix.SYS_CAPSET, 0, 0, 0) },
+		"raise a limit":               func() error { return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}) },
+		"be looked into again":        func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) },
+		"choose a processor":          func() error { return unix.SchedSetaffinity(0, &unix.CPUSet{1}) },
+		"be first":                    func() error { return unix.Setpriority(unix.PRIO_PROCESS, 0, -20) },
 
 		// The network.
 		"make a TCP socket":     func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)) },
@@ -80,16 +82,16 @@ func (t trial) attempts() map[string]func() error {
 		},
 
 		// The kernel.
-		"use io_uring":        func() error { return raw(unix.SYS_IO_URING_SETUP, 1, 0, 0) },
-		"use bpf":             func() error { return raw(unix.SYS_BPF, 0, 0, 0) },
-		"use userfaultfd":     func() error { return raw(unix.SYS_USERFAULTFD, 0, 0, 0) },
-		"measure":             func() error { return raw(unix.SYS_PERF_EVENT_OPEN, 0, 0, 0) },
-		"use keys":            func() error { return raw(unix.SYS_KEYCTL, 0, 0, 0) },
-		"load a filter":       func() error { return raw(unix.SYS_SECCOMP, 0, 0, 0) },
-		"load a module":       func() error { return raw(unix.SYS_FINIT_MODULE, 0, 0, 0) },
+		"use io_uring":         func() error { return raw(unix.SYS_IO_URING_SETUP, 1, 0, 0) },
+		"use bpf":              func() error { return raw(unix.SYS_BPF, 0, 0, 0) },
+		"use userfaultfd":      func() error { return raw(unix.SYS_USERFAULTFD, 0, 0, 0) },
+		"measure":              func() error { return raw(unix.SYS_PERF_EVENT_OPEN, 0, 0, 0) },
+		"use keys":             func() error { return raw(unix.SYS_KEYCTL, 0, 0, 0) },
+		"load a filter":        func() error { return raw(unix.SYS_SECCOMP, 0, 0, 0) },
+		"load a module":        func() error { return raw(unix.SYS_FINIT_MODULE, 0, 0, 0) },
 		"start another kernel": func() error { return raw(unix.SYS_KEXEC_LOAD, 0, 0, 0) },
-		"set the clock":       func() error { return unix.Settimeofday(&unix.Timeval{}) },
-		"restart the host":    func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) },
+		"set the clock":        func() error { return unix.Settimeofday(&unix.Timeval{}) },
+		"restart the host":     func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) },
 		"read the kernel's log": func() error {
 			_, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, make([]byte, 10))
 			return err
@@ -98,10 +100,10 @@ func (t trial) attempts() map[string]func() error {
 		"use the 32-bit calls":   func() error { return raw(0x40000000|unix.SYS_GETPID, 0, 0, 0) },
 
 		// Requests to descriptors.
-		"type into a terminal":      func() error { return unix.IoctlSetInt(0, unix.TIOCSTI, 0) },
-		"make a tap":                func() error { return unix.IoctlSetInt(0, unix.TUNSETIFF, 0) },
-		"a request of KVM's":        func() error { return unix.IoctlSetInt(0, uint(kvm.Numbers()["KVM_RUN"]), 0) },
-		"a device of KVM's":         func() error { return unix.IoctlSetInt(0, 0xc00caee0, 0) }, // KVM_CREATE_DEVICE
+		"type into a terminal":       func() error { return unix.IoctlSetInt(0, unix.TIOCSTI, 0) },
+		"make a tap":                 func() error { return unix.IoctlSetInt(0, unix.TUNSETIFF, 0) },
+		"a request of KVM's":         func() error { return unix.IoctlSetInt(0, uint(kvm.Numbers()["KVM_RUN"]), 0) },
+		"a device of KVM's":          func() error { return unix.IoctlSetInt(0, 0xc00caee0, 0) }, // KVM_CREATE_DEVICE
 		"have a thread's descriptor": func() error { return fd(unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)) },
 
 		// Memory.

@@ -100,23 +100,23 @@ func attempts(before int, secret string) map[string]func() error {
 		"make another's socket": func() error { // whose family is mmap's number
 			return fd(unix.Socket(unix.AF_X25, unix.SOCK_SEQPACKET, 0))
 		},
-		"make a ping socket":   func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)) },
-		"run a program":        func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
-		"fork":                 func() error { return fork(unix.SIGCHLD) },
+		"make a ping socket": func() error { return fd(unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)) },
+		"run a program":      func() error { return syscall.Exec("/proc/self/exe", []string{"x"}, nil) },
+		"fork":               func() error { return fork(unix.SIGCHLD) },
 		// Whose signal has the number of a call that is allowed: mmap, mprotect.
 		"fork by one signal":     func() error { return fork(9) },
 		"fork by another signal": func() error { return fork(10) },
-		"mount":                func() error { return unix.Mount("none", "/", "tmpfs", 0, "") },
-		"unshare":              func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
-		"trace":                func() error { return unix.PtraceSeize(os.Getppid()) },
-		"signal":               func() error { return unix.Kill(1, 0) },
-		"chroot":               func() error { return unix.Chroot(".") },
-		"change directory":     func() error { return unix.Fchdir(before) },
-		"set the clock":        func() error { return unix.Settimeofday(&unix.Timeval{}) },
-		"become root":          func() error { return raw(unix.SYS_SETUID, 0, 0, 0) },
-		"load a filter":        func() error { return raw(unix.SYS_SECCOMP, 0, 0, 0) },
-		"use io_uring":         func() error { return raw(unix.SYS_IO_URING_SETUP, 1, 0, 0) },
-		"use bpf":              func() error { return raw(unix.SYS_BPF, 0, 0, 0) },
+		"mount":                  func() error { return unix.Mount("none", "/", "tmpfs", 0, "") },
+		"unshare":                func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
+		"trace":                  func() error { return unix.PtraceSeize(os.Getppid()) },
+		"signal":                 func() error { return unix.Kill(1, 0) },
+		"chroot":                 func() error { return unix.Chroot(".") },
+		"change directory":       func() error { return unix.Fchdir(before) },
+		"set the clock":          func() error { return unix.Settimeofday(&unix.Timeval{}) },
+		"become root":            func() error { return raw(unix.SYS_SETUID, 0, 0, 0) },
+		"load a filter":          func() error { return raw(unix.SYS_SECCOMP, 0, 0, 0) },
+		"use io_uring":           func() error { return raw(unix.SYS_IO_URING_SETUP, 1, 0, 0) },
+		"use bpf":                func() error { return raw(unix.SYS_BPF, 0, 0, 0) },
 		"make memory code": func() error {
 			_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANON)
 			return err
