@@ -74,13 +74,17 @@ func control(c syscall.Conn, f func(fd int) error) error {
 }
 
 // heard reports whether there is a connection, or a datagram, that nobody took
-// yet.
-func heard(t *testing.T, c syscall.Conn) bool {
+// yet. One that is due may take its time.
+func heard(t *testing.T, c syscall.Conn, due bool) bool {
 	t.Helper()
 	p := []unix.PollFd{{Events: unix.POLLIN}}
+	wait := 0
+	if due {
+		wait = int(patience.Milliseconds())
+	}
 	check(t, control(c, func(fd int) error {
 		p[0].Fd = int32(fd)
-		_, err := unix.Poll(p, 0)
+		_, err := unix.Poll(p, wait)
 		return err
 	}))
 	return p[0].Revents&unix.POLLIN != 0
@@ -134,10 +138,10 @@ func TestTheGuestReachesNothingOfTheHost(t *testing.T) {
 						echoes(t, c, 1000)
 						c.Close()
 					}
-					if got := heard(t, l.udp); got != want {
+					if got := heard(t, l.udp, want); got != want {
 						t.Errorf("a datagram is heard: %v, want %v", got, want)
 					}
-					if got := heard(t, l.tcp); got != want {
+					if got := heard(t, l.tcp, want); got != want {
 						t.Errorf("there is a connection: %v, want %v", got, want)
 					}
 					if !want && d.include(to) {
@@ -192,7 +196,7 @@ func TestTheHostReachesItself(t *testing.T) {
 				continue
 			}
 			c.Close()
-			if !heard(t, l.tcp) {
+			if !heard(t, l.tcp, false) {
 				t.Errorf("%s: no connection", f.name)
 				continue
 			}
@@ -208,7 +212,7 @@ func TestTheHostReachesItself(t *testing.T) {
 		_, err = c.Write([]byte("x"))
 		check(t, err)
 		c.Close()
-		if !heard(t, l.udp) {
+		if !heard(t, l.udp, false) {
 			t.Errorf("%s: no datagram", f.name)
 			continue
 		}
