@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/hullvm/hull/internal/hosttest"
 )
 
 // sizes pairs each call that has a structure with that structure.
@@ -140,12 +142,7 @@ var offsets = []struct {
 // The header of this host's C library is asked, so that a wrong table above
 // cannot agree with itself.
 func TestLayoutsAreThoseOfTheHeader(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("gcc is missing")
-		}
-		t.Skip("gcc is missing: install gcc and linux-libc-dev")
-	}
+	hosttest.Need(t, "gcc", "gcc and linux-libc-dev")
 	var c strings.Builder
 	c.WriteString("#include <stddef.h>\n#include <stdio.h>\n#include <linux/kvm.h>\nint main(void) {\n")
 	for _, o := range offsets {

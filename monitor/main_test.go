@@ -1,13 +1,12 @@
 package monitor_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/hullvm/hull/internal/calltrace"
+	"github.com/hullvm/hull/internal/hosttest"
 	"github.com/hullvm/hull/internal/signaltest"
 )
 
@@ -20,33 +19,14 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == supervisorMode {
 		os.Exit(supervise(os.Args[2:]))
 	}
-	os.Exit(build(m))
+	signaltest.Default()
+	if programs = os.Getenv("HULL_PROGRAMS"); programs != "" {
+		os.Exit(run(m, programs))
+	}
+	os.Exit(hosttest.WithPrograms(func(dir string) int { return run(m, dir) }, "../cmd/hull-vmm", "../cmd/hull-fsd", "../cmd/hull-netd"))
 }
 
-func build(m *testing.M) int {
-	signaltest.Default()
-	dir, err := os.MkdirTemp("", "monitor")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	programs = os.Getenv("HULL_PROGRAMS")
-	if programs == "" {
-		programs = dir
-		for _, name := range []string{"hull-vmm", "hull-fsd", "hull-netd"} {
-			cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../cmd/"+name)
-			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-				return 1
-			}
-		}
-	}
-	program = filepath.Join(programs, "hull-vmm")
-	if err := os.Chmod(dir, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+func run(m *testing.M, dir string) int {
+	programs, program = dir, filepath.Join(dir, "hull-vmm")
 	return m.Run()
 }

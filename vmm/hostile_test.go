@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/internal/guesttest"
+	"github.com/hullvm/hull/internal/hosttest"
 )
 
 //go:embed testdata/chaos.bin
@@ -110,14 +111,8 @@ func TestAGuestThatSetsItsPriorityWhileAnInterruptWaits(t *testing.T) {
 
 // chaos.bin is what its source says.
 func TestChaosIsBuiltFromItsSource(t *testing.T) {
-	for _, tool := range []string{"gcc", "objcopy"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is missing", tool)
-			}
-			t.Skipf("%s is missing: install gcc and binutils", tool)
-		}
-	}
+	hosttest.Need(t, "gcc", "gcc")
+	hosttest.Need(t, "objcopy", "binutils")
 	dir := t.TempDir()
 	object, binary := filepath.Join(dir, "chaos.o"), filepath.Join(dir, "chaos.bin")
 	for _, args := range [][]string{

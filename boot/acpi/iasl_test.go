@@ -8,22 +8,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-)
 
-// needIASL skips where the ACPI compiler is not installed, and fails instead
-// where continuous integration should have installed it.
-func needIASL(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("iasl")
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("iasl is missing: install acpica-tools")
-	}
-	t.Skip("iasl is missing: install acpica-tools")
-	return ""
-}
+	"github.com/hullvm/hull/internal/hosttest"
+)
 
 var (
 	// complaint is what iasl says when it finds fault with a table. Its last
@@ -49,7 +36,7 @@ func runIASL(t *testing.T, iasl, dir string, args ...string) string {
 // The reference compiler takes every table apart without a complaint, and makes
 // the same table again of what it read.
 func TestReferenceCompilerReadsEveryTable(t *testing.T) {
-	iasl := needIASL(t)
+	iasl := hosttest.Need(t, "iasl", "acpica-tools")
 	for name, c := range machines() {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

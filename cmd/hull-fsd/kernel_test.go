@@ -14,6 +14,7 @@ import (
 	"github.com/hullvm/hull/fsd/fusetest"
 	"github.com/hullvm/hull/fsd/spawn"
 	"github.com/hullvm/hull/internal/fswire"
+	"github.com/hullvm/hull/internal/hosttest"
 )
 
 // mount serves dir with hull-fsd and mounts it on this host, by its own FUSE
@@ -21,18 +22,18 @@ import (
 func mount(t *testing.T, dir string, c spawn.Config) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("not run as root, who alone may mount")
+		hosttest.Missing(t, "root, who alone may mount")
 	}
 	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		missing(t, "open /dev/fuse: %v", err)
+		hosttest.Missing(t, "open /dev/fuse: %v", err)
 	}
 	f := os.NewFile(uintptr(dev), "fuse")
 	target := t.TempDir()
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other", dev)
 	if err := unix.Mount("hull", target, "fuse.hull", unix.MS_NODEV, options); err != nil {
 		f.Close()
-		missing(t, "mount fuse: %v", err)
+		hosttest.Missing(t, "mount fuse: %v", err)
 	}
 	client := serveOnly(t, dir, c)
 	done := make(chan struct{})
@@ -241,14 +242,4 @@ func stopPolling(t *testing.T, dir, target string) {
 	check(t, err)
 	_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 	check(t, errors.Join(err, unix.Close(fd), os.Remove(filepath.Join(dir, name))))
-}
-
-// missing skips for want of something that continuous integration has: there it
-// fails. (guesttest's fails where guests are due, which is not in unit tests.)
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }

@@ -17,35 +17,20 @@ import (
 	"github.com/hullvm/hull/fsd/fusetest"
 	"github.com/hullvm/hull/fsd/spawn"
 	"github.com/hullvm/hull/internal/fswire"
+	"github.com/hullvm/hull/internal/hosttest"
 )
 
 // program is hull-fsd, built as it is shipped: without cgo.
 var program = os.Getenv("HULL_FSD")
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
+func TestMain(m *testing.M) {
 	if program != "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(hosttest.WithPrograms(func(dir string) int {
+		program = filepath.Join(dir, "hull-fsd")
 		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "hull-fsd")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "hull-fsd")
-	cmd := exec.Command("go", "build", "-o", program, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-		return 1
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	}, "."))
 }
 
 // start serves dir and begins a session. The server must end well with t.

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hullvm/hull/internal/hosttest"
 	"github.com/hullvm/hull/netd/netdtest"
 	"github.com/hullvm/hull/netd/spawn"
 )
@@ -33,29 +34,11 @@ func TestMain(m *testing.M) {
 	if program != "" {
 		os.Exit(netdtest.Main(m))
 	}
-	dir, err := build()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	program = filepath.Join(dir, "hull-netd")
-	os.Setenv("HULL_NETD", program)
-	code := netdtest.Main(m)
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-func build() (string, error) {
-	dir, err := os.MkdirTemp("", "hull-netd")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "hull-netd"), ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return dir, os.Chmod(dir, 0o755)
+	os.Exit(hosttest.WithPrograms(func(dir string) int {
+		program = filepath.Join(dir, "hull-netd")
+		os.Setenv("HULL_NETD", program)
+		return netdtest.Main(m)
+	}, "."))
 }
 
 func check(t testing.TB, err error) {

@@ -6,28 +6,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
-)
 
-// Need ends a test for lack of a program: as skipped, or as failed in CI, where
-// it should have been there.
-func Need(t testing.TB, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("missing: %s (Debian: qemu-utils)", program)
-		}
-		t.Skipf("missing: %s (Debian: qemu-utils)", program)
-	}
-}
+	"github.com/hullvm/hull/internal/hosttest"
+)
 
 // Run runs a program and returns its output. It has to succeed.
 func Run(t testing.TB, program string, args ...string) []byte {
 	t.Helper()
-	Need(t, program)
+	hosttest.Need(t, program, "qemu-utils")
 	cmd := exec.Command(program, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -51,7 +40,7 @@ type Report struct {
 // Check runs qemu-img check on a qcow2 image.
 func Check(t testing.TB, path string) Report {
 	t.Helper()
-	Need(t, "qemu-img")
+	hosttest.Need(t, "qemu-img", "qemu-utils")
 	// It exits with 2 where there are corruptions and 3 where there are leaks.
 	out, err := exec.Command("qemu-img", "check", "-f", "qcow2", "--output=json", path).Output()
 	var r Report

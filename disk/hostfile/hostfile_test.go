@@ -13,6 +13,7 @@ import (
 
 	"github.com/hullvm/hull/disk/disktest"
 	"github.com/hullvm/hull/disk/vectors"
+	"github.com/hullvm/hull/internal/hosttest"
 )
 
 func newFile(t testing.TB, content string) string {
@@ -81,7 +82,7 @@ func TestUnlockLetsOthersIn(t *testing.T) {
 
 // QEMU and Hull keep out of each other's files.
 func TestLocksAreQEMUs(t *testing.T) {
-	disktest.Need(t, "qemu-io")
+	hosttest.Need(t, "qemu-io", "qemu-utils")
 	path := newFile(t, strings.Repeat("x", 4096))
 	f := open(t, path, Options{Lock: true})
 	out, err := disktest.Try("qemu-io", "-f", "raw", "-c", "write 0 512", path)

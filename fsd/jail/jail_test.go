@@ -11,33 +11,18 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hullvm/hull/internal/hosttest"
 )
 
-// inmate is the program that tries to get out. It is built without cgo, as
-// hull-fsd is: with it, Go makes no system call in all threads.
+// inmate is the program that tries to get out.
 var inmate string
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "jail")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	inmate = filepath.Join(dir, "inmate")
-	cmd := exec.Command("go", "build", "-o", inmate, "./testdata/inmate")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-		return 1
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(hosttest.WithPrograms(func(dir string) int {
+		inmate = filepath.Join(dir, "inmate")
+		return m.Run()
+	}, "testdata/inmate"))
 }
 
 const nobody = 65534

@@ -13,34 +13,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hullvm/hull/internal/hosttest"
 	"github.com/hullvm/hull/internal/jail"
 )
 
-// inmate is the program that tries to get out. It is built without cgo, as
-// hull-netd is: with it, Go makes no system call in all threads.
+// inmate is the program that tries to get out.
 var inmate string
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "jail")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	inmate = filepath.Join(dir, "inmate")
-	cmd := exec.Command("go", "build", "-o", inmate, "./testdata/inmate")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-		return 1
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(hosttest.WithPrograms(func(dir string) int {
+		inmate = filepath.Join(dir, "inmate")
+		return m.Run()
+	}, "testdata/inmate"))
 }
 
 // Outcomes of attempts.
@@ -157,7 +141,7 @@ func run(t *testing.T, m mode, secret string, old bool, name string) (outcome, h
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = &attr, "/", []string{}
 	out, err := cmd.Output()
 	if errors.Is(err, unix.EPERM) {
-		t.Skipf("namespaces: %v", err)
+		hosttest.Missing(t, "namespaces: %v", err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	var exit *exec.ExitError
@@ -193,7 +177,7 @@ func TestWhereTheResolverIsFound(t *testing.T) {
 func TestTheResolversFileIsFollowed(t *testing.T) {
 	run, err := os.MkdirTemp("/run", "hull-jail")
 	if err != nil {
-		t.Skip(err)
+		hosttest.Missing(t, "a folder in /run: %v", err)
 	}
 	defer os.RemoveAll(run)
 	link, file := filepath.Join(t.TempDir(), "resolv.conf"), filepath.Join(run, "resolv.conf")
