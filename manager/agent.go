@@ -33,9 +33,9 @@ func (m *Manager) agent(ctx context.Context, id string) (*agent.Client, error) {
 	case !st.Status.Live():
 		return nil, wrongState("it is not running")
 	}
-	config, err := configs.Parse(d.Name+".toml", []byte(d.Machine))
+	config, err := d.Config()
 	if err != nil {
-		return nil, &instance.Error{Kind: instance.KindCorrupt, Err: err}
+		return nil, err
 	}
 	wait := agentTime
 	if config.Boot.Initrd != configs.InitrdBuilt {

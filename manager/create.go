@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/names"
 )
@@ -40,7 +41,7 @@ func (m *Manager) Create(_ context.Context, o CreateOptions) (*instance.Descript
 		if err != nil {
 			return nil, err
 		}
-		m.emit(d, "create", nil)
+		m.emit(d, events.Create, nil)
 		return d, nil
 	}
 }

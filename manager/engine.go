@@ -25,8 +25,8 @@ type Engine interface {
 	// Start runs a created or exited instance, and returns when its vCPUs are in
 	// the guest.
 	Start(ctx context.Context, ref string) error
-	// Stop asks the guest to end, through its agent and its power button, kills it
-	// where it has not ended in time, and returns when it has. It is no error to
+	// Stop presses the guest's power button, kills it where it has not ended in
+	// time, and returns when it has. It is no error to
 	// stop an instance that does not run.
 	Stop(ctx context.Context, ref string, o StopOptions) error
 	// Kill ends the machine at once for SIGKILL. Any other signal goes to the

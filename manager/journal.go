@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"path/filepath"
-	"strconv"
 
 	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
@@ -40,5 +39,5 @@ func NewEvent(d *instance.Description, action string, attributes map[string]stri
 }
 
 func (m *Manager) emitEnd(d *instance.Description, e *instance.Exit) {
-	m.emit(d, events.Die, map[string]string{"exitCode": strconv.Itoa(e.Code), "reason": string(e.Reason)})
+	m.emit(d, events.Die, events.Ended(e.Code, string(e.Reason)))
 }

@@ -86,7 +86,7 @@ func makeFleet(ctx context.Context, o options, dir string) (_ *machines, err err
 			return nil, err
 		}
 		f.ids = append(f.ids, created.ID)
-		config, err := configs.Parse(created.Name+".toml", []byte(created.Machine))
+		config, err := created.Config()
 		if err != nil {
 			return nil, err
 		}

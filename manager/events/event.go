@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -13,21 +14,25 @@ import (
 const (
 	Create  = "create"
 	Start   = "start"
-	Die     = "die" // attribute exitCode
+	Die     = "die" // attributes exitCode and reason, see Ended
 	Stop    = "stop"
 	Kill    = "kill" // attribute signal
 	Pause   = "pause"
 	Unpause = "unpause"
-	Restart = "restart"
+	Restart = "restart" // by the policy
+	Reboot  = "reboot"  // by the guest; attribute reason
 	OOM     = "oom"
 	Destroy = "destroy"
 	Rename  = "rename" // attribute oldName
 	Update  = "update"
 
-	ExecCreate = "exec_create" // attribute execID, as all of them
-	ExecStart  = "exec_start"
-	ExecDie    = "exec_die" // attribute exitCode
+	ExecStart = "exec_start" // attribute command
 )
+
+// Ended is the attributes of Die.
+func Ended(code int, reason string) map[string]string {
+	return map[string]string{"exitCode": strconv.Itoa(code), "reason": reason}
+}
 
 // Event is one thing that happened.
 type Event struct {

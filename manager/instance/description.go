@@ -61,6 +61,15 @@ func (d *Description) Check() error {
 	return nil
 }
 
+// Config is the machine. One that this release does not take is KindCorrupt.
+func (d *Description) Config() (*configs.Machine, error) {
+	m, err := configs.Parse(d.Name+".toml", []byte(d.Machine))
+	if err != nil {
+		return nil, &Error{Kind: KindCorrupt, Err: fmt.Errorf("instance %s: its machine: %w", ShortID(d.ID), err)}
+	}
+	return m, nil
+}
+
 // ShortID is what lists show of an id.
 func ShortID(id string) string { return id[:min(len(id), 12)] }
 

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/cgroup"
 	"github.com/hullvm/hull/manager/events"
@@ -113,9 +112,9 @@ func run(ctx context.Context, o Options, started func(error)) (remove bool, err 
 }
 
 func openLog(s *store.Store, d *instance.Description) (*logs.Writer, error) {
-	config, err := configs.Parse(d.Name+".toml", []byte(d.Machine))
+	config, err := d.Config()
 	if err != nil {
-		return nil, fmt.Errorf("instance %s: its machine: %w", instance.ShortID(d.ID), err)
+		return nil, err
 	}
 	return logs.OpenWriter(s.Dir(d.ID), logs.Limits{MaxSize: int64(config.Log.MaxSize), MaxFiles: config.Log.MaxFiles})
 }

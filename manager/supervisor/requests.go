@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
 )
 
@@ -143,7 +144,7 @@ func (s *supervisor) pause(ctx context.Context, r *run) error {
 	if err := s.put(next); err != nil {
 		return errors.Join(err, r.machine.Resume(ctx))
 	}
-	s.Emit("pause", nil)
+	s.Emit(events.Pause, nil)
 	return nil
 }
 
@@ -170,7 +171,7 @@ func (s *supervisor) unpause(ctx context.Context, r *run) error {
 		back.Status = instance.Paused
 		return errors.Join(err, s.put(back))
 	}
-	s.Emit("unpause", nil)
+	s.Emit(events.Unpause, nil)
 	return nil
 }
 
@@ -209,7 +210,7 @@ func (s *supervisor) beginStop(ctx context.Context, r *run, timeout time.Duratio
 			s.state = next
 		}
 		if timeout != 0 {
-			s.Emit("stop", nil)
+			s.Emit(events.Stop, nil)
 			if paused {
 				// It cannot hear the button otherwise.
 				if err := r.machine.Resume(ctx); err != nil {
@@ -234,7 +235,7 @@ func (s *supervisor) beginStop(ctx context.Context, r *run, timeout time.Duratio
 func (s *supervisor) kill(r *run, why string) {
 	if !r.killed {
 		r.killed, r.why = true, why
-		s.Emit("kill", map[string]string{"signal": "9"})
+		s.Emit(events.Kill, map[string]string{"signal": "9"})
 	}
 	r.machine.Kill()
 }
@@ -264,7 +265,7 @@ func (s *supervisor) update(ctx context.Context, r *run, u *instance.Update) err
 		return errors.Join(err, s.limit(ctx, r, u, old))
 	}
 	r.description = &next
-	s.Emit("update", nil)
+	s.Emit(events.Update, nil)
 	return nil
 }
 

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
 )
 
@@ -59,9 +59,9 @@ func (s *supervisor) begin(ctx context.Context, first bool) (*run, error) {
 	if err := s.enter(ctx, r, next); err != nil {
 		return nil, err
 	}
-	action := "start"
+	action := events.Start
 	if !first {
-		action = "restart"
+		action = events.Restart
 	}
 	s.Emit(action, nil)
 	return r, nil
@@ -98,9 +98,9 @@ func (s *supervisor) open(ctx context.Context) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configs.Parse(filepath.Join("/", d.Name+".toml"), []byte(d.Machine))
+	config, err := d.Config()
 	if err != nil {
-		return nil, fmt.Errorf("instance %s: its machine: %w", instance.ShortID(s.ID), err)
+		return nil, err
 	}
 	config.Balloon.Size = configs.Size(d.Balloon)
 	r := &run{description: d, config: config, began: time.Now(), consoleDone: make(chan struct{})}

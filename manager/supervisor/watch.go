@@ -3,10 +3,10 @@ package supervisor
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/manager/events"
 	"github.com/hullvm/hull/manager/instance"
 )
 
@@ -46,14 +46,14 @@ func (s *supervisor) ended(ctx context.Context, r *run) (*run, error) {
 	}
 	exit := exitOf(end, r, oom, s.state.Status == instance.Stopping)
 	if oom {
-		s.Emit("oom", nil)
+		s.Emit(events.OOM, nil)
 	}
 	s.count(r)
 	again := s.reboots(r, exit)
 	if again && s.hasty <= maxHasty {
 		next, err := s.reboot(ctx)
 		if err == nil {
-			s.Emit("reboot", map[string]string{"reason": string(exit.Reason)})
+			s.Emit(events.Reboot, map[string]string{"reason": string(exit.Reason)})
 			return next, nil
 		}
 		again = false
@@ -72,7 +72,7 @@ func (s *supervisor) ended(ctx context.Context, r *run) (*run, error) {
 }
 
 func (s *supervisor) tellEnd(exit instance.Exit) {
-	s.Emit("die", map[string]string{"exitCode": strconv.Itoa(exit.Code), "reason": string(exit.Reason)})
+	s.Emit(events.Die, events.Ended(exit.Code, string(exit.Reason)))
 	s.answer(&s.stoppers, nil)
 }
 
