@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/hullvm/hull/internal/hosttest"
 	"github.com/hullvm/hull/internal/jail"
+	"github.com/hullvm/hull/internal/jail/jailtest"
 )
 
 // inmate is the program that tries to get out.
@@ -27,84 +27,69 @@ func TestMain(m *testing.M) {
 	}, "testdata/inmate"))
 }
 
-// Outcomes of attempts.
-const (
-	allowed = "allowed"
-	refused = "refused"
-	killed  = "killed"
-)
-
-var attempts = map[string]string{
-	"open resolv.conf":            allowed,
-	"read at an offset":           allowed,
-	"open resolv.conf to write":   refused,
-	"open a file outside":         refused,
-	"open a file by a descriptor": refused,
-	"open /proc":                  refused,
-	"open a device":               refused,
-	"make a file":                 refused,
-	"connect":                     allowed,
-	"listen":                      killed,
-	"bind":                        killed,
-	"make a unix socket":          killed,
-	"make a raw socket":           killed,
-	"make a packet socket":        killed,
-	"make a netlink one":          killed,
-	"make a ping socket":          killed,
-	"make another's socket":       killed,
-	"run a program":               killed,
-	"fork":                        killed,
-	"fork by one signal":          killed,
-	"fork by another signal":      killed,
-	"mount":                       killed,
-	"unshare":                     killed,
-	"trace":                       killed,
-	"signal":                      killed,
-	"chroot":                      killed,
-	"change directory":            killed,
-	"set the clock":               killed,
-	"become root":                 killed,
-	"load a filter":               killed,
-	"use io_uring":                killed,
-	"use bpf":                     killed,
-	"make memory code":            killed,
-	"turn memory into code":       killed,
-	"have more memory":            refused,
-	"have more descriptors":       refused,
+var attempts = map[string]jailtest.Outcome{
+	"open resolv.conf":            jailtest.Allowed,
+	"read at an offset":           jailtest.Allowed,
+	"open resolv.conf to write":   jailtest.Refused,
+	"open a file outside":         jailtest.Refused,
+	"open a file by a descriptor": jailtest.Refused,
+	"open /proc":                  jailtest.Refused,
+	"open a device":               jailtest.Refused,
+	"make a file":                 jailtest.Refused,
+	"connect":                     jailtest.Allowed,
+	"listen":                      jailtest.Killed,
+	"bind":                        jailtest.Killed,
+	"make a unix socket":          jailtest.Killed,
+	"make a raw socket":           jailtest.Killed,
+	"make a packet socket":        jailtest.Killed,
+	"make a netlink one":          jailtest.Killed,
+	"make a ping socket":          jailtest.Killed,
+	"make another's socket":       jailtest.Killed,
+	"run a program":               jailtest.Killed,
+	"fork":                        jailtest.Killed,
+	"fork by one signal":          jailtest.Killed,
+	"fork by another signal":      jailtest.Killed,
+	"mount":                       jailtest.Killed,
+	"unshare":                     jailtest.Killed,
+	"trace":                       jailtest.Killed,
+	"signal":                      jailtest.Killed,
+	"chroot":                      jailtest.Killed,
+	"change directory":            jailtest.Killed,
+	"set the clock":               jailtest.Killed,
+	"become root":                 jailtest.Killed,
+	"load a filter":               jailtest.Killed,
+	"use io_uring":                jailtest.Killed,
+	"use bpf":                     jailtest.Killed,
+	"make memory code":            jailtest.Killed,
+	"turn memory into code":       jailtest.Killed,
+	"have more memory":            jailtest.Refused,
+	"have more descriptors":       jailtest.Refused,
 }
 
-// mode is a way to be started.
-type mode struct {
-	name string
-	attr syscall.SysProcAttr
-	args []string
-	has  []string
-}
-
-func modes() []mode {
+func modes() []jailtest.Mode {
 	const own = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 	always := []string{"no capabilities", "no_new_privs", "seccomp"}
 	with := func(more ...string) []string { return append(more, always...) }
 	uid, gid := os.Getuid(), os.Getgid()
-	user := mode{
-		"a user with namespaces",
-		syscall.SysProcAttr{
+	user := jailtest.Mode{
+		Name: "a user with namespaces",
+		Attr: syscall.SysProcAttr{
 			Cloneflags:  own | unix.CLONE_NEWUSER,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: uid, Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: gid, Size: 1}},
 			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP},
 		},
-		[]string{"-namespaced"},
-		with("mount namespace", "user namespace"),
+		Args: []string{"-namespaced"},
+		Has:  with("mount namespace", "user namespace"),
 	}
 	if uid != 0 {
-		return []mode{user, {"a user", syscall.SysProcAttr{}, nil, with("landlock")}}
+		return []jailtest.Mode{user, {Name: "a user", Attr: syscall.SysProcAttr{}, Has: with("landlock")}}
 	}
-	return []mode{
+	return []jailtest.Mode{
 		user,
-		{"root with namespaces", syscall.SysProcAttr{Cloneflags: own}, []string{"-namespaced"}, with("mount namespace", "user nobody")},
-		{"root", syscall.SysProcAttr{}, nil, with("landlock", "user nobody")},
-		{"a user", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: jail.Nobody, Gid: jail.Nobody}}, nil, with("landlock")},
+		{Name: "root with namespaces", Attr: syscall.SysProcAttr{Cloneflags: own}, Args: []string{"-namespaced"}, Has: with("mount namespace", "user nobody")},
+		{Name: "root", Attr: syscall.SysProcAttr{}, Has: with("landlock", "user nobody")},
+		{Name: "a user", Attr: syscall.SysProcAttr{Credential: &syscall.Credential{Uid: jail.Nobody, Gid: jail.Nobody}}, Has: with("landlock")},
 	}
 }
 
@@ -113,46 +98,11 @@ func TestNobodyGetsOut(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range modes() {
-		t.Run(m.name, func(t *testing.T) {
-			for name, want := range attempts {
-				for _, old := range []bool{false, true} {
-					got, has := run(t, m, secret, old, name)
-					if got != want {
-						t.Errorf("%s (an old thread: %v): %s, want %s", name, old, got, want)
-					}
-					for _, w := range m.has {
-						if !strings.Contains(strings.Split(has, "; without")[0], w) {
-							t.Fatalf("held by %q, want %q as well", has, w)
-						}
-					}
-				}
-			}
-		})
+	list := modes()
+	for i := range list {
+		list[i].Args = append(list[i].Args, "-secret", secret)
 	}
-}
-
-// run returns what becomes of an attempt, and what holds the inmate.
-func run(t *testing.T, m mode, secret string, old bool, name string) (outcome, has string) {
-	t.Helper()
-	args := append(append([]string(nil), m.args...), "-secret", secret, fmt.Sprintf("-old=%v", old), name)
-	cmd := exec.Command(inmate, args...)
-	attr := m.attr
-	cmd.SysProcAttr, cmd.Dir, cmd.Env = &attr, "/", []string{}
-	out, err := cmd.Output()
-	if errors.Is(err, unix.EPERM) {
-		hosttest.Missing(t, "namespaces: %v", err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == unix.SIGSYS && len(lines) == 1 {
-		return killed, lines[0]
-	}
-	if err != nil || len(lines) != 2 {
-		t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-	outcome, _, _ = strings.Cut(lines[1], ":")
-	return outcome, lines[0]
+	jailtest.Run(t, inmate, list, attempts)
 }
 
 // A folder of the programs that write resolv.conf is shown whole, and no other.
@@ -185,8 +135,8 @@ func TestTheResolversFileIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := modes()[1] // root with namespaces, where it is root who can make a folder there
-	cmd := exec.Command(inmate, append(append([]string(nil), m.args...), "-resolver", link, "follow")...)
-	cmd.SysProcAttr, cmd.Dir = &m.attr, "/"
+	cmd := exec.Command(inmate, append(append([]string(nil), m.Args...), "-resolver", link, "follow")...)
+	cmd.SysProcAttr, cmd.Dir = &m.Attr, "/"
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
