@@ -106,6 +106,7 @@ func runExec(ctx context.Context, a *app, o *execOptions, ref string, args []str
 		defer func() { _ = k.close() }() // where it was not closed before
 		options.Command.Stdin = k
 		if o.tty {
+			options.Command.Stdout = k.output(a.Stdout)
 			options.Command.Size = k.size()
 		}
 	}

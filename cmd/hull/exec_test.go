@@ -184,6 +184,13 @@ func TestExecIsLeftByItsKeys(t *testing.T) {
 	person, tty := testTerminal(t)
 	f := &fakeEngine{instances: someInstances(), sizes: make(chan agent.WinSize, 4)}
 	f.program = func(c agent.Command, p *fakeExec) agent.Exit {
+		// Who has seen output can type keys that the terminal would keep to itself.
+		if _, err := io.WriteString(c.Stdout, "$ "); err != nil {
+			t.Error(err)
+		}
+		if echo, lines := mode(t, tty); echo || lines {
+			t.Error("the terminal shows output, and is not raw")
+		}
 		if _, err := person.WriteString("a\x10\x11"); err != nil {
 			t.Error(err)
 		}
@@ -195,7 +202,7 @@ func TestExecIsLeftByItsKeys(t *testing.T) {
 	}
 	a, stdout, stderr := hullApp(f, tty, nil)
 	status := a.main(t.Context(), []string{"exec", "-it", "web", "sh"})
-	outcome{stdout.String(), stderr.String(), status}.want(t, "", "", 0)
+	outcome{stdout.String(), stderr.String(), status}.want(t, "$ ", "", 0)
 }
 
 func TestExecHandsSignalsOn(t *testing.T) {

@@ -24,12 +24,13 @@ type keyboard struct {
 	input    *terminal.Input
 	detach   *terminal.DetachReader
 	unfollow func()
+	begun    chan struct{} // closed by begin, or close
 
 	reading sync.Mutex // held by the Read under way
 	closed  bool
 
-	once sync.Once
-	err  error // of close
+	beginOnce, closeOnce sync.Once
+	err                  error // of close
 }
 
 // openKeyboard opens standard input, for a program that has a terminal or none. It
@@ -39,7 +40,7 @@ func openKeyboard(stdin *os.File, tty bool, keys []byte) (*keyboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyboard{file: stdin, input: input, terminal: tty && terminal.IsTerminal(stdin)}
+	k := &keyboard{file: stdin, input: input, terminal: tty && terminal.IsTerminal(stdin), begun: make(chan struct{})}
 	if !k.terminal {
 		keys = nil // they are bytes like others
 	}
@@ -50,6 +51,7 @@ func openKeyboard(stdin *os.File, tty bool, keys []byte) (*keyboard, error) {
 // begin makes a terminal raw, and tells somebody its size, now and when it changes,
 // until the keyboard is closed.
 func (k *keyboard) begin(ctx context.Context, resize func(context.Context, agent.WinSize) error) (err error) {
+	defer k.showOutput()
 	if !k.terminal {
 		return nil
 	}
@@ -62,6 +64,22 @@ func (k *keyboard) begin(ctx context.Context, resize func(context.Context, agent
 		_ = resize(ctx, s) // not every console can be told
 	})
 	return nil
+}
+
+// output holds what a program writes back until begin: whoever sees it may answer at
+// once, with keys that the terminal would keep to itself before.
+func (k *keyboard) output(w io.Writer) io.Writer { return &heldOutput{w, k.begun} }
+
+func (k *keyboard) showOutput() { k.beginOnce.Do(func() { close(k.begun) }) }
+
+type heldOutput struct {
+	io.Writer
+	begun <-chan struct{}
+}
+
+func (h *heldOutput) Write(p []byte) (int, error) {
+	<-h.begun
+	return h.Writer.Write(p)
 }
 
 func (k *keyboard) Read(p []byte) (int, error) {
@@ -81,7 +99,8 @@ const resizeTime = 2 * time.Second
 
 // close ends a Read, and gives the terminal back. It may be called more than once.
 func (k *keyboard) close() error {
-	k.once.Do(func() {
+	k.showOutput()
+	k.closeOnce.Do(func() {
 		if k.unfollow != nil {
 			k.unfollow()
 		}

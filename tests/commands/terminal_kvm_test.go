@@ -138,16 +138,6 @@ func (s *screen) status() int {
 	}
 }
 
-// leave types the keys that leave until the command has ended: while hull has not
-// taken the terminal over, the terminal keeps Ctrl-q to itself.
-func (s *screen) leave() int {
-	s.t.Helper()
-	for end := time.Now().Add(commandTime); time.Now().Before(end) && len(s.done) == 0; time.Sleep(time.Second) {
-		_, _ = s.tty.WriteString("\x10\x11") // it may have ended just now
-	}
-	return s.status()
-}
-
 func TestTerminals(t *testing.T) {
 	h := newHost(t)
 	h.write("box.toml", quiet)
@@ -170,7 +160,8 @@ func TestTerminals(t *testing.T) {
 	t.Run("exec that is left", func(t *testing.T) {
 		s := h.screen("exec", "-it", "box", "sh", "-c", "echo begun; sleep 99999")
 		s.see("begun")
-		if got := s.leave(); got != 0 {
+		s.typeKeys("\x10\x11")
+		if got := s.status(); got != 0 {
 			t.Errorf("status %d", got)
 		}
 		if out := h.must("hull top box"); !strings.Contains(out, "sleep 99999") {
@@ -184,7 +175,8 @@ func TestTerminals(t *testing.T) {
 		s := h.screen("attach", "shell")
 		s.typeKeys("echo product $((6*7))\r")
 		s.see("product 42")
-		if got := s.leave(); got != 0 {
+		s.typeKeys("\x10\x11")
+		if got := s.status(); got != 0 {
 			t.Errorf("left with status %d", got)
 		}
 		if out := h.must("hull ps --format '{{.Names}} {{.State}}' -f name=shell"); out != "shell running" {
