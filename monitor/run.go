@@ -133,7 +133,7 @@ func (p *process) takeOver() (config *os.File, control net.Listener, err error) 
 	// Their readers wait without a thread. Who has the other ends is not concerned.
 	for _, fd := range []int{startup.ConfigFD, startup.LifelineFD, startup.ExitFD, startup.ControlFD} {
 		if err := unix.SetNonblock(fd, true); err != nil {
-			return nil, nil, fmt.Errorf("descriptor %d: %w", fd, err)
+			return nil, nil, fmt.Errorf("descriptor %d: %w: hull-supervisor starts this program, for one instance; see \"hull start --help\"", fd, err)
 		}
 	}
 	p.exit = os.NewFile(startup.ExitFD, "exit")

@@ -133,5 +133,6 @@ func newRootCommand(a *app) *cobra.Command {
 		newVersionCommand(a),
 		newWaitCommand(a),
 	)
+	explainArguments(root)
 	return root
 }

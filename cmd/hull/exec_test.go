@@ -108,7 +108,7 @@ func TestExecRefuses(t *testing.T) {
 		"variable":       {[]string{"-e", "=x", "web", "sh"}, nil, "hull: --env: \"=x\" is no environment variable; write it as NAME=value\n", 125},
 		"no env file":    {[]string{"--env-file", "/nowhere", "web", "sh"}, nil, "hull: --env-file: open /nowhere: no such file or directory\n", 125},
 		"detached input": {[]string{"-di", "web", "sh"}, nil, "hull: if any flags in the group [detach interactive] are set none of the others can be; [detach interactive] were all set\n", 125},
-		"no command":     {[]string{"web"}, nil, "hull: requires at least 2 arg(s), only received 1\n", 125},
+		"no command":     {[]string{"web"}, nil, "hull: exec: 1 argument; usage: hull exec [flags] REF COMMAND [ARG...]\n", 125},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeEngine{instances: someInstances(), fail: test.fail}

@@ -42,7 +42,7 @@ func TestInspectForms(t *testing.T) {
 		"no such field":  {[]string{"--format", "{{.Nome}}", "web"}, "", "hull: --format \"{{.Nome}}\": template: format:1:2: executing \"format\" at <.Nome>: can't evaluate field Nome in type *manager.Detail\n", 1},
 		"table":          {[]string{"--format", "table", "web"}, "", "hull: --format \"table\": an instance has too much to say for a table; take json or a template\n", 1},
 		"two forms":      {[]string{"--format", "json", "--toml", "web"}, "", "hull: if any flags in the group [format toml] are set none of the others can be; [format toml] were all set\n", 125},
-		"no instance":    {nil, "", "hull: requires at least 1 arg(s), only received 0\n", 125},
+		"no instance":    {nil, "", "hull: inspect: 0 arguments; usage: hull inspect REF... [flags]\n", 125},
 		"no such option": {[]string{"--size", "web"}, "", "hull: unknown flag: --size\n", 125},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func TestLogsRefuse(t *testing.T) {
 		"until":     {[]string{"--until", "1.", "web"}, "hull: --until: \"1.\" is no moment; write how long ago it was (10m), a date and time (2026-01-02T15:04:05Z), or seconds since 1970\n", 1},
 		"tail":      {[]string{"--tail", "some", "web"}, "hull: --tail \"some\": it is no number of lines; write one, or all\n", 1},
 		"not there": {[]string{"nobody"}, "hull: instance \"nobody\": no such instance; hull ps -a lists all there are\n", 1},
-		"two":       {[]string{"web", "db"}, "hull: accepts 1 arg(s), received 2\n", 125},
+		"two":       {[]string{"web", "db"}, "hull: logs: 2 arguments; usage: hull logs REF [flags]\n", 125},
 	} {
 		t.Run(name, func(t *testing.T) {
 			hull(t, &fakeEngine{instances: someInstances()}, append([]string{"logs"}, test.args...)...).want(t, "", test.stderr, test.status)

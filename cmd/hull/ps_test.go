@@ -86,7 +86,7 @@ func TestPsRefuses(t *testing.T) {
 		"engine's refusal":     {nil, "hull: filter \"colour\": there is none of that name\n", 1},
 		"no template":          {[]string{"--format", "{{.Names"}, "hull: --format \"{{.Names\": template: format:1: unclosed action\n", 1},
 		"no such column":       {[]string{"--format", "table {{.Nmaes}}"}, "hull: --format \"table {{.Nmaes}}\": template: format:1:2: executing \"format\" at <.Nmaes>: map has no entry for key \"Nmaes\"\n", 1},
-		"argument":             {[]string{"web"}, "hull: unknown command \"web\" for \"hull ps\"\n", 125},
+		"argument":             {[]string{"web"}, "hull: ps: 1 argument; usage: hull ps [flags]\n", 125},
 		"last and latest":      {[]string{"-l", "-n", "2"}, "hull: if any flags in the group [last latest] are set none of the others can be; [last latest] were all set\n", 125},
 	} {
 		t.Run(name, func(t *testing.T) {

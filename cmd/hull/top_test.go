@@ -25,7 +25,7 @@ func TestTop(t *testing.T) {
 func TestTopFails(t *testing.T) {
 	f := &fakeEngine{instances: someInstances(), fail: map[string]error{"top": errors.New("instance \"web\": top: the guest's agent has not answered within 5s: it has none, or is not that far")}}
 	hull(t, f, "top", "web").want(t, "", "hull: instance \"web\": top: the guest's agent has not answered within 5s: it has none, or is not that far\n", 1)
-	hull(t, f, "top").want(t, "", "hull: accepts 1 arg(s), received 0\n", 125)
+	hull(t, f, "top").want(t, "", "hull: top: 0 arguments; usage: hull top REF [flags]\n", 125)
 }
 
 func TestBusy(t *testing.T) {

@@ -79,7 +79,7 @@ func TestVerbsSayWhy(t *testing.T) {
 		"signal 65":        {[]string{"kill", "-s", "65", "web"}, nil, "hull: --signal \"65\": there is no such signal; take a name as HUP or SIGHUP, or a number from 1 to 64\n", 1},
 		"no length":        {[]string{"stop", "-t", "soon", "web"}, nil, "hull: invalid argument \"soon\" for \"-t, --timeout\" flag: \"soon\" is no length of time; write seconds (10), or a number with a unit (1m30s)\n", 125},
 		"too many seconds": {[]string{"stop", "-t", "9223372036854775807", "web"}, nil, "hull: invalid argument \"9223372036854775807\" for \"-t, --timeout\" flag: 9223372036854775807 seconds are too many; -1 is for ever\n", 125},
-		"no instance":      {[]string{"stop"}, nil, "hull: requires at least 1 arg(s), only received 0\n", 125},
+		"no instance":      {[]string{"stop"}, nil, "hull: stop: 0 arguments; usage: hull stop REF... [flags]\n", 125},
 		"rename": {
 			[]string{"rename", "web", "db"},
 			map[string]error{"rename": &instance.Error{Kind: instance.KindNameTaken, Err: errors.New(`instance "web": rename: name "db": another instance has it`)}},
