@@ -52,10 +52,7 @@ func TestAJailedMachine(t *testing.T) {
 	guesttest.RequireKVM(t)
 	shared, images := t.TempDir(), newTwins(t)
 	m := bootJailed(t, busy(t, rootCopy(t), shared, filepath.Join(t.TempDir(), "vsock"), images))
-	for _, step := range []struct {
-		name string
-		does func(*machine)
-	}{
+	m.steps(t, []step{
 		{"root is the disk", rootIsTheDisk},
 		{"fio finds its own data", fioVerifies},
 		{"twins are written alike", images.write},
@@ -66,14 +63,7 @@ func TestAJailedMachine(t *testing.T) {
 		{"entropy", readEntropy},
 		{"control", steer},
 		{"kernel log", readLog},
-	} {
-		t.Run(step.name, func(t *testing.T) { step.does(m.in(t)) })
-		select {
-		case <-m.agent.Done():
-			t.Fatalf("the agent is gone: %v", m.agent.Err())
-		default:
-		}
-	}
+	})
 	m.powerOff()
 	m.close()
 	m.quiet()

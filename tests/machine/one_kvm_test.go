@@ -49,10 +49,7 @@ enabled = true
 enabled = true
 `, rootDisk, images.raw, images.qcow2, shared, readOnly, socket)))
 
-	for _, step := range []struct {
-		name string
-		does func(*machine)
-	}{
+	m.steps(t, []step{
 		{"root is the disk", rootIsTheDisk},
 		{"fio finds its own data", fioVerifies},
 		{"twins are written alike", images.write},
@@ -67,20 +64,32 @@ enabled = true
 		{"statistics", readStats},
 		{"entropy", readEntropy},
 		{"kernel log", readLog},
-	} {
-		t.Run(step.name, func(t *testing.T) { step.does(m.in(t)) })
-		select {
-		case <-m.agent.Done():
-			t.Fatalf("the agent is gone: %v", m.agent.Err())
-		default:
-		}
-	}
+	})
 	m.powerOff()
 	m.close()
 	m.quiet()
 	images.compare(t)
 	if out, err := exec.Command("e2fsck", "-fn", rootDisk).CombinedOutput(); err != nil {
 		t.Errorf("e2fsck: %v\n%s", err, out)
+	}
+}
+
+// step is a part of a machine's life that is tested.
+type step struct {
+	name string
+	does func(*machine)
+}
+
+// steps makes one step after the other, for as long as the guest's agent is there.
+func (m *machine) steps(t *testing.T, list []step) {
+	t.Helper()
+	for _, s := range list {
+		t.Run(s.name, func(t *testing.T) { s.does(m.in(t)) })
+		select {
+		case <-m.agent.Done():
+			t.Fatalf("the agent is gone: %v", m.agent.Err())
+		default:
+		}
 	}
 }
 
