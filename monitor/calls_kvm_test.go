@@ -22,7 +22,8 @@ func TestTheCallsThatAreAllowedAreMade(t *testing.T) {
 	var tracer *calltrace.Tracer
 	dir := t.TempDir()
 	makeImages(t, dir)
-	m := start(t, asmEcho, devices(dir), func(c *spawn.Config) {
+	// Each vCPU has a thread for itself: so many make new ones needed.
+	m := start(t, asmEcho, devices(dir)+"[cpu]\ncount = 16\n", func(c *spawn.Config) {
 		c.Placed = func(pid int) (err error) {
 			tracer, err = calltrace.Attach(pid)
 			return err
