@@ -29,6 +29,10 @@ type Engine interface {
 	// time, and returns when it has. It is no error to
 	// stop an instance that does not run.
 	Stop(ctx context.Context, ref string, o StopOptions) error
+	// Restart stops an instance as Stop does and starts it again; one that does not
+	// run is started. Who has stopped it starts it also where ctx ends between. One
+	// that removes itself at its end cannot be started again.
+	Restart(ctx context.Context, ref string, o StopOptions) error
 	// Kill ends the machine at once for SIGKILL. Any other signal goes to the
 	// guest's main process.
 	Kill(ctx context.Context, ref string, signal syscall.Signal) error

@@ -46,10 +46,7 @@ less of it in local time), or seconds since 1970. The fields of a template: .Tim
 
 func eventFilters() []cobra.Completion {
 	list := []cobra.Completion{"instance=", "image=", "label="}
-	for _, action := range []string{
-		events.Create, events.Start, events.Die, events.Stop, events.Kill, events.Pause, events.Unpause,
-		events.Restart, events.OOM, events.Destroy, events.Rename, events.Update, events.ExecStart,
-	} {
+	for _, action := range events.Actions {
 		list = append(list, "event="+action)
 	}
 	return list

@@ -125,11 +125,18 @@ func (f *fakeEngine) Start(_ context.Context, ref string) error {
 }
 
 func (f *fakeEngine) Stop(_ context.Context, ref string, o manager.StopOptions) error {
-	timeout := "default"
-	if o.Timeout != nil {
-		timeout = o.Timeout.String()
+	return f.simple(ref, "stop %s %s", ref, timeoutOf(o))
+}
+
+func (f *fakeEngine) Restart(_ context.Context, ref string, o manager.StopOptions) error {
+	return f.simple(ref, "restart %s %s", ref, timeoutOf(o))
+}
+
+func timeoutOf(o manager.StopOptions) string {
+	if o.Timeout == nil {
+		return "default"
 	}
-	return f.simple(ref, "stop %s %s", ref, timeout)
+	return o.Timeout.String()
 }
 
 func (f *fakeEngine) Kill(_ context.Context, ref string, s syscall.Signal) error {

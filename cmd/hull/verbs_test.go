@@ -25,7 +25,7 @@ func TestVerbsOfInstances(t *testing.T) {
 		"kill by number":   {[]string{"kill", "--signal", "15", "web"}, []string{"kill web 15"}, "web\n"},
 		"pause":            {[]string{"pause", "web"}, []string{"pause web"}, "web\n"},
 		"unpause":          {[]string{"unpause", "db", "web"}, []string{"unpause db", "unpause web"}, "db\nweb\n"},
-		"restart":          {[]string{"restart", "-t", "2", "web"}, []string{"inspect web", "stop web 2s", "start web"}, "web\n"},
+		"restart":          {[]string{"restart", "-t", "2", "web"}, []string{"restart web 2s"}, "web\n"},
 		"wait":             {[]string{"wait", "done", "loop"}, []string{"wait done", "wait loop"}, "3\n1\n"},
 		"rename":           {[]string{"rename", "web", "shop"}, []string{"rename web shop"}, ""},
 		"rm":               {[]string{"rm", "done", "new"}, []string{"remove done force=false", "remove new force=false"}, "done\nnew\n"},
@@ -64,15 +64,10 @@ func TestVerbsSayWhy(t *testing.T) {
 			map[string]error{"remove": wrongState("web", "remove", "it is running; stop it before, or use force")},
 			"hull: instance \"web\": remove: it is running; stop it before, or use force\n", 1,
 		},
-		"restart of one that removes itself": {
-			[]string{"restart", "web"},
-			nil,
-			"hull: instance \"web\": restart: it is removed when it ends (--rm), so there would be none to start; stop it, and boot its machine file again\n", 1,
-		},
-		"restart that does not stop": {
+		"restart that is refused": {
 			[]string{"restart", "db"},
-			map[string]error{"stop": wrongState("db", "stop", "no")},
-			"hull: instance \"db\": stop: no\n", 1,
+			map[string]error{"restart": wrongState("db", "restart", "no")},
+			"hull: instance \"db\": restart: no\n", 1,
 		},
 		"no such signal":   {[]string{"kill", "-s", "FOO", "web"}, nil, "hull: --signal \"FOO\": there is no such signal; take a name as HUP or SIGHUP, or a number from 1 to 64\n", 1},
 		"signal 0":         {[]string{"kill", "-s", "0", "web"}, nil, "hull: --signal \"0\": there is no such signal; take a name as HUP or SIGHUP, or a number from 1 to 64\n", 1},

@@ -29,6 +29,11 @@ const (
 	ExecStart = "exec_start" // attribute command
 )
 
+// Actions are all of them.
+var Actions = []string{
+	Create, Start, Die, Stop, Kill, Pause, Unpause, Restart, Reboot, OOM, Destroy, Rename, Update, ExecStart,
+}
+
 // Ended is the attributes of Die.
 func Ended(code int, reason string) map[string]string {
 	return map[string]string{"exitCode": strconv.Itoa(code), "reason": reason}

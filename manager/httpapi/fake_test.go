@@ -121,11 +121,18 @@ func (f *fakeEngine) Create(_ context.Context, o manager.CreateOptions) (*instan
 func (f *fakeEngine) Start(_ context.Context, ref string) error { return f.on(ref, "start") }
 
 func (f *fakeEngine) Stop(ctx context.Context, ref string, o manager.StopOptions) error {
-	timeout := "own"
-	if o.Timeout != nil {
-		timeout = o.Timeout.String()
+	return errors.Join(f.on(ref, "stop %s", timeoutOf(o)), f.blocked(ctx))
+}
+
+func (f *fakeEngine) Restart(_ context.Context, ref string, o manager.StopOptions) error {
+	return f.on(ref, "restart %s", timeoutOf(o))
+}
+
+func timeoutOf(o manager.StopOptions) string {
+	if o.Timeout == nil {
+		return "own"
 	}
-	return errors.Join(f.on(ref, "stop %s", timeout), f.blocked(ctx))
+	return o.Timeout.String()
 }
 
 func (f *fakeEngine) Kill(_ context.Context, ref string, s syscall.Signal) error {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"syscall"
 	"time"
 
@@ -26,17 +25,8 @@ func stop(s *Server, c *call[none, StopRequest]) (none, error) {
 	return none{}, s.engine.Stop(c.ctx(), c.ref, c.body.options())
 }
 
-// restartTime bounds the start of what was stopped to be started.
-const restartTime = 2 * time.Minute
-
 func restart(s *Server, c *call[none, StopRequest]) (none, error) {
-	if err := s.engine.Stop(c.ctx(), c.ref, c.body.options()); err != nil {
-		return none{}, err
-	}
-	// A client that is gone by now did not want it stopped.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), restartTime)
-	defer cancel()
-	return none{}, s.engine.Start(ctx, c.ref)
+	return none{}, s.engine.Restart(c.ctx(), c.ref, c.body.options())
 }
 
 // KillRequest says by which signal.

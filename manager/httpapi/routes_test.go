@@ -36,7 +36,7 @@ func TestRoutesAskTheEngine(t *testing.T) {
 		{"POST /v1/instances/web/stop", "", 204, "stop own web", ""},
 		{"POST /v1/instances/web/stop", `{"timeout":"1m30s"}`, 204, "stop 1m30s web", ""},
 		{"POST /v1/instances/web/stop", `{"timeout":"-1s"}`, 204, "stop -1s web", ""},
-		{"POST /v1/instances/web/restart", `{"timeout":"0s"}`, 204, "stop 0s web; start web", ""},
+		{"POST /v1/instances/web/restart", `{"timeout":"0s"}`, 204, "restart 0s web", ""},
 		{"POST /v1/instances/web/kill", "", 204, "kill 9 web", ""},
 		{"POST /v1/instances/web/kill", `{"signal":"term"}`, 204, "kill 15 web", ""},
 		{"POST /v1/instances/web/kill", `{"signal":"SIGHUP"}`, 204, "kill 1 web", ""},

@@ -127,6 +127,29 @@ func TestALife(t *testing.T) {
 	}
 }
 
+func TestRestart(t *testing.T) {
+	w := newWorld(t)
+	w.create("box", "")
+	last := 0
+	for i := range 3 { // from created, and from running
+		if err := w.Restart(t.Context(), "box", manager.StopOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		st := w.state("box")
+		if st.Status != instance.Running || st.Monitor == last || st.Restarts != 0 || st.ByUser {
+			t.Errorf("after %d: %+v", i, st)
+		}
+		last = st.Monitor
+	}
+	_, err := w.Create(t.Context(), manager.CreateOptions{Machine: w.machine(""), Name: "once", KVM: os.DevNull, AutoRemove: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Restart(t.Context(), "once", manager.StopOptions{}); instance.KindOf(err) != instance.KindWrongState {
+		t.Errorf("one that removes itself: %v", err)
+	}
+}
+
 // Ends that nobody asked for are told apart.
 func TestEnds(t *testing.T) {
 	w := newWorld(t)
