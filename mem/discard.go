@@ -25,7 +25,11 @@ func (g *Guest) Discard(a Addr, n uint64) error {
 		if off >= end {
 			return nil
 		}
-		if err := r.discardAt(off, end-off, g.fd, r.fileOffset); err != nil {
+		discard := func() error { return r.discardAt(off, end-off, g.fd, r.fileOffset) }
+		if r.replaced != nil {
+			discard = func() error { return r.discardImage(off, end-off) }
+		}
+		if err := discard(); err != nil {
 			return fmt.Errorf("guest memory: discard %d bytes at %#x: %w", n, uint64(a), err)
 		}
 		g.mark(r, off, end-off)

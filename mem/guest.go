@@ -2,6 +2,7 @@ package mem
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,12 @@ type Options struct {
 
 	// Overcommit allows more RAM than the host has.
 	Overcommit bool
+
+	// Image is a file that RAM begins as: the regions one after the other, Size
+	// bytes at least. It is mapped privately, so that nothing is read before it is
+	// used and nothing is written back, and may be closed after New. Whoever
+	// shortens the file kills this process.
+	Image *os.File
 }
 
 // Slot is one contiguous piece of guest RAM as a monitor registers it with the
@@ -50,6 +57,7 @@ type Slot struct {
 	Host   uintptr // address of the first byte in this process
 	FD     int     // the memfd behind it, -1 where there is none
 	Offset int64   // where in FD it starts
+	Image  bool    // it began as a part of Options.Image
 }
 
 // Guest is the RAM of one guest. All methods may be called from any goroutine
@@ -81,7 +89,11 @@ type region struct {
 	host hostPointer
 	slot int
 
-	fileOffset uint64 // where in the memfd it starts
+	fileOffset uint64 // where in the memfd or the image it starts
+
+	// replaced has a bit for each page that has been given back and is no longer
+	// the image's; nil without an image. Guest.mu guards it.
+	replaced []uint64
 }
 
 // New maps RAM for one guest. Nothing is touched: memory is taken from the host
@@ -115,7 +127,7 @@ func (o Options) validate() error {
 	case o.HugePageSize != 0 && o.THP:
 		return fmt.Errorf("huge page size %d and THP: choose one, reserved huge pages are never split", o.HugePageSize)
 	}
-	return nil
+	return o.validateImage()
 }
 
 func newGuest(o Options, extents []extent) (*Guest, error) {
@@ -130,14 +142,23 @@ func newGuest(o Options, extents []extent) (*Guest, error) {
 		}
 		g.fd = fd
 	}
+	fd := g.fd
+	if o.Image != nil {
+		fd = int(o.Image.Fd())
+		defer runtime.KeepAlive(o.Image)
+	}
 	var offset uint64
 	for _, e := range extents {
-		host, err := mapExtent(e.size, g.fd, offset, o)
+		host, err := mapExtent(e.size, fd, offset, o)
 		if err != nil {
 			g.Close()
 			return nil, fmt.Errorf("guest memory: map %s: %w", FormatSize(e.size), explainMapError(err, g.size, o))
 		}
-		g.regions = append(g.regions, region{extent: e, host: host, slot: len(g.regions), fileOffset: offset})
+		r := region{extent: e, host: host, slot: len(g.regions), fileOffset: offset}
+		if o.Image != nil {
+			r.replaced = make([]uint64, dirtyWords(e.size))
+		}
+		g.regions = append(g.regions, r)
 		offset += e.size
 	}
 	return g, nil
@@ -150,7 +171,7 @@ func (g *Guest) Size() uint64 { return g.size }
 func (g *Guest) Slots() []Slot {
 	slots := make([]Slot, 0, len(g.regions))
 	for i, r := range g.regions {
-		s := Slot{ID: i, Base: Addr(r.base), Size: r.size, Host: r.host.address(), FD: g.fd}
+		s := Slot{ID: i, Base: Addr(r.base), Size: r.size, Host: r.host.address(), FD: g.fd, Image: r.replaced != nil}
 		if g.fd >= 0 {
 			s.Offset = int64(r.fileOffset)
 		}

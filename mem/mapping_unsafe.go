@@ -50,8 +50,8 @@ func newMemfd(size, hugePage uint64) (fd int, err error) {
 
 func closeFD(fd int) error { return unix.Close(fd) }
 
-// mapExtent maps size bytes of guest memory, of fd at offset, or anonymous if
-// fd is -1. The address is a multiple of 2 MiB (1 GiB for pages of that size):
+// mapExtent maps size bytes of guest memory, of fd at offset (privately, if that
+// is an image), or anonymous if fd is -1. The address is a multiple of 2 MiB (1 GiB for pages of that size):
 // guest-physical addresses are too, and only then can host and hypervisor map
 // both with one large page.
 func mapExtent(size uint64, fd int, offset uint64, o Options) (hostPointer, error) {
@@ -73,9 +73,12 @@ func mapExtent(size uint64, fd int, offset uint64, o Options) (hostPointer, erro
 	}
 
 	flags := unix.MAP_FIXED
-	if fd >= 0 {
+	switch {
+	case o.Image != nil:
+		flags |= unix.MAP_PRIVATE
+	case fd >= 0:
 		flags |= unix.MAP_SHARED
-	} else {
+	default:
 		flags |= unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
 	}
 	switch o.HugePageSize {
@@ -121,6 +124,17 @@ func replaceMapping(h hostPointer, size uint64) error {
 	_, err := unix.MmapPtr(-1, 0, h.p, uintptr(size), unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_FIXED|unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	return err
+}
+
+// replaceAt puts empty private memory in the place of n bytes at offset off of the
+// region. The callers hold that off+n <= r.size, which are whole pages: MAP_FIXED
+// replaces a part of the region's own mapping.
+func (r *region) replaceAt(off, n uint64) error {
+	h := hostPointer{unsafe.Add(r.host.p, off)}
+	if err := replaceMapping(h, n); err != nil {
+		return err
+	}
+	return advise(h.p, n, unix.MADV_DONTDUMP)
 }
 
 // unmap releases the addresses of m. It runs once nothing refers to the Guest

@@ -9,7 +9,8 @@ import (
 // a byte for each page.
 const residentPiece = 64 << 20
 
-// Resident is how many bytes of the RAM the host holds now, in whole pages.
+// Resident is how many bytes of the RAM the host holds now, in whole pages. What
+// its cache has of an image counts, whether this guest has used it or not.
 func (g *Guest) Resident() (uint64, error) {
 	defer runtime.KeepAlive(g)
 	if g.closed.Load() {

@@ -1,0 +1,61 @@
+package mem
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+func (o Options) validateImage() error {
+	if o.Image == nil {
+		return nil
+	}
+	if o.Shared || o.HugePageSize != 0 {
+		return errors.New("an image, and shared memory or huge pages: an image is mapped privately, in ordinary pages")
+	}
+	info, err := o.Image.Stat()
+	if err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() < 0 || uint64(info.Size()) < o.Size {
+		return fmt.Errorf("image of %d bytes: want a file of %d", info.Size(), o.Size)
+	}
+	return nil
+}
+
+// discardImage gives back n bytes at offset off of a region that began as a part
+// of an image. MADV_DONTNEED would bring the image's bytes back, where Discard
+// promises zeroes.
+func (r *region) discardImage(off, n uint64) error {
+	err := r.replaceAt(off, n)
+	if errors.Is(err, unix.ENOMEM) {
+		// Each hole in the mapping takes one or two of the mappings that a process
+		// may have. Without, the memory stays, and reads as it has to.
+		clear(r.bytesAt(off, n))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for page := off / PageSize; page < (off+n)/PageSize; page++ {
+		r.replaced[page/64] |= 1 << (page % 64)
+	}
+	return nil
+}
+
+// Replaced has a bit for each page of a slot that began as a part of an image and
+// was given back since ([Guest.Discard]): what was never written of it reads as
+// zero, and not as the image. Bit p%64 of word p/64 stands for page p. It is nil
+// for memory that did not begin as an image.
+func (g *Guest) Replaced(slot int) []uint64 {
+	defer runtime.KeepAlive(g)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if slot < 0 || slot >= len(g.regions) {
+		return nil
+	}
+	return slices.Clone(g.regions[slot].replaced)
+}

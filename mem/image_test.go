@@ -1,0 +1,109 @@
+package mem
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// image is a file of pages, each filled with its number from 1.
+func image(t *testing.T, pages int) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image")
+	var b []byte
+	for i := range pages {
+		b = append(b, bytes.Repeat([]byte{byte(i + 1)}, PageSize)...)
+	}
+	if err := os.WriteFile(path, b, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func TestMemoryBeginsAsItsImage(t *testing.T) {
+	f := image(t, 4)
+	o := Options{Image: f, Size: 4 * PageSize}
+	if err := o.validate(); err != nil {
+		t.Fatal(err)
+	}
+	// Two regions, so that the second is not at the start of the file.
+	g, err := newGuest(o, []extent{{0, PageSize}, {4 * PageSize, 3 * PageSize}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	want := func(a Addr, b byte) {
+		t.Helper()
+		p := make([]byte, PageSize)
+		if err := g.ReadAt(p, a); err != nil || !bytes.Equal(p, bytes.Repeat([]byte{b}, PageSize)) {
+			t.Errorf("at %#x there is %d, want %d; %v", uint64(a), p[0], b, err)
+		}
+	}
+	want(0, 1)
+	want(4*PageSize, 2)
+	want(6*PageSize, 4)
+	if err := g.WriteAt(bytes.Repeat([]byte{9}, PageSize), 5*PageSize); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Discard(5*PageSize, 2*PageSize); err != nil {
+		t.Fatal(err)
+	}
+	want(4*PageSize, 2)
+	want(5*PageSize, 0)
+	want(6*PageSize, 0)
+	if err := g.WriteAt(bytes.Repeat([]byte{7}, PageSize), 6*PageSize); err != nil {
+		t.Fatal(err)
+	}
+	want(6*PageSize, 7)
+	if got := [][]uint64{g.Replaced(0), g.Replaced(1), g.Replaced(2), g.Replaced(-1)}; !cmp.Equal(got, [][]uint64{{0}, {6}, nil, nil}) {
+		t.Errorf("given back are %v", got)
+	}
+	if s := g.Slots(); !s[1].Image || s[1].FD != -1 {
+		t.Errorf("slot %+v", s[1])
+	}
+	if again, err := os.ReadFile(f.Name()); err != nil || again[2*PageSize] != 3 || again[3*PageSize] != 4 {
+		t.Errorf("the image has changed: %v", err)
+	}
+}
+
+func TestImagesThatAreRefused(t *testing.T) {
+	f := image(t, 1)
+	for want, o := range map[string]Options{
+		"want a file of 8192":        {Image: f, Size: 2 * PageSize},
+		"mapped privately":           {Image: f, Size: PageSize, Shared: true},
+		"in ordinary pages":          {Image: f, Size: HugePage2M, HugePageSize: HugePage2M},
+		"image: stat":                {Image: closedFile(t), Size: PageSize},
+		"bytes: want a file of 4096": {Image: folder(t), Size: PageSize},
+	} {
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that has %q", err, want)
+		}
+	}
+	if g := newTestGuest(t, Options{Size: PageSize}); g.Replaced(0) != nil || g.Slots()[0].Image {
+		t.Error("memory without an image has one")
+	}
+}
+
+func closedFile(t *testing.T) *os.File {
+	f := image(t, 1)
+	_ = f.Close()
+	return f
+}
+
+func folder(t *testing.T) *os.File {
+	f, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
