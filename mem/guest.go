@@ -43,8 +43,9 @@ type Options struct {
 
 	// Image is a file that RAM begins as: the regions one after the other, Size
 	// bytes at least. It is mapped privately, so that nothing is read before it is
-	// used and nothing is written back, and may be closed after New. Whoever
-	// shortens the file kills this process.
+	// used and nothing is written back; RAM that is shared, or of huge pages, is
+	// filled from it at once. It may be closed after New. Whoever shortens a file
+	// that is mapped kills this process.
 	Image *os.File
 }
 
@@ -143,7 +144,7 @@ func newGuest(o Options, extents []extent) (*Guest, error) {
 		g.fd = fd
 	}
 	fd := g.fd
-	if o.Image != nil {
+	if o.mapsImage() {
 		fd = int(o.Image.Fd())
 		defer runtime.KeepAlive(o.Image)
 	}
@@ -155,11 +156,17 @@ func newGuest(o Options, extents []extent) (*Guest, error) {
 			return nil, fmt.Errorf("guest memory: map %s: %w", FormatSize(e.size), explainMapError(err, g.size, o))
 		}
 		r := region{extent: e, host: host, slot: len(g.regions), fileOffset: offset}
-		if o.Image != nil {
+		if o.mapsImage() {
 			r.replaced = make([]uint64, dirtyWords(e.size))
 		}
 		g.regions = append(g.regions, r)
 		offset += e.size
+	}
+	if o.Image != nil && !o.mapsImage() {
+		if err := g.fill(o.Image); err != nil {
+			g.Close()
+			return nil, fmt.Errorf("guest memory: %w", err)
+		}
 	}
 	return g, nil
 }

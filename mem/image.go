@@ -3,18 +3,22 @@ package mem
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
 	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
+// mapsImage reports whether RAM is mapped from its image, and not filled from it.
+func (o Options) mapsImage() bool {
+	return o.Image != nil && !o.Shared && o.HugePageSize == 0
+}
+
 func (o Options) validateImage() error {
 	if o.Image == nil {
 		return nil
-	}
-	if o.Shared || o.HugePageSize != 0 {
-		return errors.New("an image, and shared memory or huge pages: an image is mapped privately, in ordinary pages")
 	}
 	info, err := o.Image.Stat()
 	if err != nil {
@@ -22,6 +26,36 @@ func (o Options) validateImage() error {
 	}
 	if !info.Mode().IsRegular() || info.Size() < 0 || uint64(info.Size()) < o.Size {
 		return fmt.Errorf("image of %d bytes: want a file of %d", info.Size(), o.Size)
+	}
+	return nil
+}
+
+// fill copies the image into RAM, except its holes, which are zero in both.
+func (g *Guest) fill(image *os.File) error {
+	fd := int(image.Fd())
+	defer runtime.KeepAlive(image)
+	for i := range g.regions {
+		r := &g.regions[i]
+		end := r.fileOffset + r.size
+		for at := r.fileOffset; at < end; {
+			data, err := unix.Seek(fd, int64(at), unix.SEEK_DATA)
+			if errors.Is(err, unix.ENXIO) || err == nil && uint64(data) >= end {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("image: find its data from %d on: %w", at, err)
+			}
+			hole, err := unix.Seek(fd, data, unix.SEEK_HOLE)
+			if err != nil {
+				return fmt.Errorf("image: find its holes from %d on: %w", data, err)
+			}
+			from, to := uint64(data), min(uint64(hole), end)
+			part := io.NewSectionReader(image, data, int64(to-from))
+			if _, err := io.ReadFull(part, r.bytesAt(from-r.fileOffset, to-from)); err != nil {
+				return fmt.Errorf("image: read %d bytes at %d: %w", to-from, from, err)
+			}
+			at = to
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,12 +76,44 @@ func TestMemoryBeginsAsItsImage(t *testing.T) {
 	}
 }
 
+// Memory that other processes can map has a copy of the image, with its holes.
+func TestSharedMemoryIsFilledFromItsImage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "image")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := errors.Join(f.Truncate(1<<20), sparse(f, 300_000, 'a'), sparse(f, 1<<20-1, 'z')); err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGuest(Options{Image: f, Shared: true, Size: 1 << 20}, []extent{{0, 1 << 19}, {1 << 32, 1 << 19}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	for a, want := range map[Addr]byte{0: 0, 300_000: 'a', 300_001: 0, 1<<32 + 1<<19 - 1: 'z'} {
+		if got, err := g.Uint8(a); err != nil || got != want {
+			t.Errorf("at %#x there is %d, want %d; %v", uint64(a), got, want, err)
+		}
+	}
+	if n, err := g.Resident(); err != nil || n > 1<<19 {
+		t.Errorf("%d bytes are resident, %v: the holes were filled", n, err)
+	}
+	if g.Replaced(0) != nil || g.Slots()[0].Image {
+		t.Error("memory that has a copy is still the image's")
+	}
+}
+
+func sparse(f *os.File, at int64, b byte) error {
+	_, err := f.WriteAt([]byte{b}, at)
+	return err
+}
+
 func TestImagesThatAreRefused(t *testing.T) {
 	f := image(t, 1)
 	for want, o := range map[string]Options{
 		"want a file of 8192":        {Image: f, Size: 2 * PageSize},
-		"mapped privately":           {Image: f, Size: PageSize, Shared: true},
-		"in ordinary pages":          {Image: f, Size: HugePage2M, HugePageSize: HugePage2M},
 		"image: stat":                {Image: closedFile(t), Size: PageSize},
 		"bytes: want a file of 4096": {Image: folder(t), Size: PageSize},
 	} {

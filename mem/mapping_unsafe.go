@@ -74,7 +74,7 @@ func mapExtent(size uint64, fd int, offset uint64, o Options) (hostPointer, erro
 
 	flags := unix.MAP_FIXED
 	switch {
-	case o.Image != nil:
+	case o.mapsImage():
 		flags |= unix.MAP_PRIVATE
 	case fd >= 0:
 		flags |= unix.MAP_SHARED
