@@ -49,6 +49,19 @@ type SRegs struct {
 	InterruptBitmap         [4]uint64
 }
 
+// SRegs2 is struct kvm_sregs2: SRegs without the interrupt, and with the page
+// directory pointers of PAE, which a processor reads when CR3 is written.
+type SRegs2 struct {
+	CS, DS, ES, FS, GS, SS  Segment
+	TR, LDT                 Segment
+	GDT, IDT                DTable
+	CR0, CR2, CR3, CR4, CR8 uint64
+	EFER                    uint64
+	APICBase                uint64
+	Flags                   uint64
+	PDPTRs                  [4]uint64
+}
+
 // FPU is struct kvm_fpu.
 type FPU struct {
 	FPR    [8][16]uint8

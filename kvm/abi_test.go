@@ -34,6 +34,8 @@ var sizes = []struct {
 	{"KVM_SET_REGS", ioSetRegs, unsafe.Sizeof(Regs{})},
 	{"KVM_GET_SREGS", ioGetSRegs, unsafe.Sizeof(SRegs{})},
 	{"KVM_SET_SREGS", ioSetSRegs, unsafe.Sizeof(SRegs{})},
+	{"KVM_GET_SREGS2", ioGetSRegs2, unsafe.Sizeof(SRegs2{})},
+	{"KVM_SET_SREGS2", ioSetSRegs2, unsafe.Sizeof(SRegs2{})},
 	{"KVM_TRANSLATE", ioTranslate, unsafe.Sizeof(Translation{})},
 	{"KVM_INTERRUPT", ioInterrupt, unsafe.Sizeof(interrupt{})},
 	{"KVM_GET_MSRS", ioGetMSRs, unsafe.Sizeof(msrsHeader{})},

@@ -38,7 +38,9 @@ const (
 	CapX2APICAPI              Cap = 129
 	CapImmediateExit          Cap = 136
 	CapManualDirtyLogProtect2 Cap = 168
+	CapExceptionPayload       Cap = 164
 	CapX86UserSpaceMSR        Cap = 188
+	CapSRegs2                 Cap = 200
 	CapXSave2                 Cap = 208
 )
 
@@ -55,7 +57,7 @@ var capNames = map[Cap]string{
 	CapIRQFDResample: "KVM_CAP_IRQFD_RESAMPLE", CapReadOnlyMem: "KVM_CAP_READONLY_MEM", CapMaxVCPUID: "KVM_CAP_MAX_VCPU_ID",
 	CapX2APICAPI: "KVM_CAP_X2APIC_API", CapImmediateExit: "KVM_CAP_IMMEDIATE_EXIT",
 	CapManualDirtyLogProtect2: "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2", CapX86UserSpaceMSR: "KVM_CAP_X86_USER_SPACE_MSR",
-	CapXSave2: "KVM_CAP_XSAVE2",
+	CapXSave2: "KVM_CAP_XSAVE2", CapExceptionPayload: "KVM_CAP_EXCEPTION_PAYLOAD", CapSRegs2: "KVM_CAP_SREGS2",
 }
 
 func (c Cap) String() string {

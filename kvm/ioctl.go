@@ -79,6 +79,8 @@ var (
 	ioSetXCRS         = makeIoctl(dirWrite, 0xa7, 392)
 	ioKVMClockCtrl    = makeIoctl(dirNone, 0xad, 0)
 	ioClearDirtyLog   = makeIoctl(dirRead|dirWrite, 0xc0, 24)
+	ioGetSRegs2       = makeIoctl(dirRead, 0xcc, 320)
+	ioSetSRegs2       = makeIoctl(dirWrite, 0xcd, 320)
 	ioGetXSave2       = makeIoctl(dirRead, 0xcf, 4096)
 	ioSetDeviceAttr   = makeIoctl(dirWrite, 0xe1, 24)
 	ioGetDeviceAttr   = makeIoctl(dirWrite, 0xe2, 24)

@@ -71,32 +71,6 @@ func (v *VCPU) FPU() (FPU, error) {
 // SetFPU sets the floating-point state (KVM_SET_FPU, section 4.23).
 func (v *VCPU) SetFPU(f FPU) error { return doWith(&v.handle, "KVM_SET_FPU", ioSetFPU, &f) }
 
-// XSave reads the extended state (KVM_GET_XSAVE, section 4.42).
-func (v *VCPU) XSave() (*XSave, error) {
-	x := new(XSave)
-	if err := doWith(&v.handle, "KVM_GET_XSAVE", ioGetXSave, x); err != nil {
-		return nil, err
-	}
-	return x, nil
-}
-
-// SetXSave sets the extended state (KVM_SET_XSAVE, section 4.43).
-func (v *VCPU) SetXSave(x *XSave) error { return doWith(&v.handle, "KVM_SET_XSAVE", ioSetXSave, x) }
-
-// XSave2 reads the extended state of a vCPU whose state does not fit XSave
-// (KVM_GET_XSAVE2, section 4.134). size is VM.Check(CapXSave2), in bytes.
-func (v *VCPU) XSave2(size int) ([]uint32, error) {
-	const most = 1 << 20
-	if size < 4096 || size > most {
-		return nil, v.fail("KVM_GET_XSAVE2", fmt.Errorf("state of %d bytes, 4096 to %d are", size, most))
-	}
-	_, state, _, err := list(v.fd, ioGetXSave2, struct{}{}, make([]uint32, (size+3)/4))
-	if err != nil {
-		return nil, v.fail("KVM_GET_XSAVE2", err)
-	}
-	return state, nil
-}
-
 // XCRS reads the extended control registers (KVM_GET_XCRS, section 4.44).
 func (v *VCPU) XCRS() (XCRS, error) {
 	var x XCRS
