@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/hullvm/hull/boot"
@@ -44,7 +45,7 @@ func New(c Config) (_ *Machine, err error) {
 	if err := m.openKVM(&c); err != nil {
 		return nil, err
 	}
-	if err := m.addMemory(c.Machine.Memory); err != nil {
+	if err := m.addMemory(c.Machine.Memory, c.image()); err != nil {
 		return nil, err
 	}
 	if err := m.addVM(); err != nil {
@@ -57,11 +58,15 @@ func New(c Config) (_ *Machine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	start, err := m.load(&c, cpus)
-	if err != nil {
+	if err := m.addVCPUs(cpus); err != nil {
 		return nil, err
 	}
-	if err := m.addVCPUs(cpus, start); err != nil {
+	if c.Restore != nil {
+		err = m.restore(c.Restore.State, cpus)
+	} else {
+		err = m.boot(&c, cpus)
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.timeline.add(MarkBuilt, time.Now())
@@ -100,13 +105,31 @@ func (m *Machine) openKVM(c *Config) error {
 // ErrSlowKVM says that the host's KVM emulates kernel code instead of running it.
 var ErrSlowKVM = errors.New("this host's KVM emulates kernel code instruction by instruction, so that a kernel would need minutes to boot")
 
-func (m *Machine) addMemory(c configs.Memory) error {
+// boot puts the guest's program into memory, and turns the vCPUs on.
+func (m *Machine) boot(c *Config, cpus *cpuid.Table) error {
+	start, err := m.load(c, cpus)
+	if err != nil {
+		return err
+	}
+	return m.powerOn(cpus, start)
+}
+
+// image is the file that has what RAM holds, nil for none.
+func (c *Config) image() *os.File {
+	if c.Restore == nil {
+		return nil
+	}
+	return c.Restore.Memory
+}
+
+func (m *Machine) addMemory(c configs.Memory, image *os.File) error {
 	memory, err := mem.New(mem.Options{
 		Size:         uint64(c.Size),
 		Shared:       c.Backing == configs.Memfd,
 		HugePageSize: uint64(c.HugePages),
 		THP:          c.THP,
 		Overcommit:   c.Overcommit,
+		Image:        image,
 	})
 	if err != nil {
 		return err
@@ -130,6 +153,12 @@ func (m *Machine) addVM() error {
 	}
 	if err := vm.SetTSSAddr(uint32(mem.KVMTSS)); err != nil {
 		return err
+	}
+	if m.system.Check(kvm.CapExceptionPayload) > 0 {
+		// Without it, reading a vCPU's events delivers a pending exception.
+		if err := vm.EnableCap(kvm.CapExceptionPayload, 1); err != nil {
+			return err
+		}
 	}
 	if err := vm.CreateIRQChip(); err != nil {
 		return err
@@ -178,7 +207,7 @@ func (m *Machine) load(c *Config, cpus *cpuid.Table) (boot.Start, error) {
 func Plan(c Config) ([]boot.Range, error) {
 	m := &Machine{log: c.log()}
 	defer func() { _ = m.release() }()
-	if err := m.addMemory(c.Machine.Memory); err != nil {
+	if err := m.addMemory(c.Machine.Memory, nil); err != nil {
 		return nil, fmt.Errorf("machine %q: %w", c.Machine.Name, err)
 	}
 	if _, err := m.load(&c, cpuid.Plain(topology(c.Machine.CPU))); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/vmstate"
 )
 
 // Config is all that a machine is built from: its description, and the files
@@ -22,6 +23,10 @@ type Config struct {
 
 	// Cmdline is the kernel's whole command line.
 	Cmdline string
+
+	// Restore is what a machine like this one was saved as, which goes on where it
+	// stood: Kernel, Initrd and Cmdline are not used. nil to boot.
+	Restore *Saved
 
 	// Console takes what the guest sends to COM1; nil throws it away. Writes
 	// come from one goroutine. A writer that fails is not used again.
@@ -50,6 +55,12 @@ type Config struct {
 	// Log takes the monitor's messages; nil throws them away. What a guest can
 	// cause to be logged is limited in rate.
 	Log *slog.Logger
+}
+
+// Saved is a machine that was saved.
+type Saved struct {
+	State  *vmstate.State // what Machine.Save wrote
+	Memory *os.File       // what its RAM held, its slots one after the other: see mem.Options.Image
 }
 
 // Image is an open file that is loaded into guest memory.

@@ -36,9 +36,8 @@ func topology(c configs.CPU) cpuid.Topology {
 	return cpuid.Topology{VCPUs: c.Count, ThreadsPerCore: c.ThreadsPerCore, CoresPerSocket: c.CoresPerSocket}
 }
 
-// addVCPUs makes the vCPUs. The first starts where start says; the others wait
-// for its INIT and SIPI, as KVM's local APIC makes them.
-func (m *Machine) addVCPUs(cpus *cpuid.Table, start boot.Start) error {
+// addVCPUs makes the vCPUs.
+func (m *Machine) addVCPUs(cpus *cpuid.Table) error {
 	exits := &exitHandler{ports: m.platform.ports, mmio: m.platform.mmio, end: m.end, log: m.log}
 	for i := range cpus.VCPUs() {
 		fd, err := m.vm.CreateVCPU(cpus.APICID(i))
@@ -46,11 +45,19 @@ func (m *Machine) addVCPUs(cpus *cpuid.Table, start boot.Start) error {
 			return err
 		}
 		m.vcpus = append(m.vcpus, newVCPU(i, fd, exits, &m.ending))
-		if err := fd.SetCPUID2(cpus.For(i)); err != nil {
+	}
+	return nil
+}
+
+// powerOn makes the vCPUs what they are at power-on. The first starts where start
+// says; the others wait for its INIT and SIPI, as KVM's local APIC makes them.
+func (m *Machine) powerOn(cpus *cpuid.Table, start boot.Start) error {
+	for i, v := range m.vcpus {
+		if err := v.fd.SetCPUID2(cpus.For(i)); err != nil {
 			return err
 		}
 		// Firmware would leave RAM cached; KVM's power-on state has it uncached.
-		err = fd.SetMSRs([]kvm.MSREntry{
+		err := v.fd.SetMSRs([]kvm.MSREntry{
 			{Index: msrMiscEnable, Data: miscEnableFastString},
 			{Index: msrMTRRDefType, Data: mtrrEnable | mtrrWriteBack},
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/kvm"
+	"github.com/hullvm/hull/vmstate"
 )
 
 // stopDeadline bounds every wait for a part of the machine: a part that has not
@@ -17,7 +18,8 @@ const stopDeadline = 30 * time.Second
 // request is a typed wish for the driver; it is answered exactly once.
 type request struct {
 	kind  requestKind
-	reply chan<- error // capacity 1
+	state *vmstate.State // that requestSave fills
+	reply chan<- error   // capacity 1
 }
 
 type requestKind int
@@ -25,6 +27,7 @@ type requestKind int
 const (
 	requestPause requestKind = iota
 	requestResume
+	requestSave
 )
 
 // State is where a machine stands.
@@ -48,18 +51,23 @@ func (m *Machine) State() State { return State(m.state.Load()) }
 // Pause holds every vCPU outside the guest. A paused machine that is paused
 // again stays paused. It returns ErrNotRunning where the machine is not started
 // or has ended.
-func (m *Machine) Pause(ctx context.Context) error { return m.ask(ctx, requestPause) }
+func (m *Machine) Pause(ctx context.Context) error {
+	return m.ask(ctx, request{kind: requestPause})
+}
 
 // Resume lets the vCPUs of a paused machine go on.
-func (m *Machine) Resume(ctx context.Context) error { return m.ask(ctx, requestResume) }
+func (m *Machine) Resume(ctx context.Context) error {
+	return m.ask(ctx, request{kind: requestResume})
+}
 
-func (m *Machine) ask(ctx context.Context, kind requestKind) error {
+func (m *Machine) ask(ctx context.Context, r request) error {
 	if !m.started.Load() {
 		return ErrNotRunning
 	}
 	reply := make(chan error, 1)
+	r.reply = reply
 	select {
-	case m.requests <- request{kind: kind, reply: reply}:
+	case m.requests <- r:
 	case <-m.exited:
 		return ErrNotRunning
 	case <-ctx.Done():
@@ -78,7 +86,7 @@ func (m *Machine) ask(ctx context.Context, kind requestKind) error {
 // drive is the goroutine that owns the lifecycle.
 func (m *Machine) drive() {
 	state := Running
-	m.everyVCPU(nil, toRunning)
+	m.enter()
 	for {
 		select {
 		case e := <-m.endWith:
@@ -87,7 +95,7 @@ func (m *Machine) drive() {
 			close(m.exited)
 			return
 		case r := <-m.requests:
-			next, err := m.move(state, r.kind)
+			next, err := m.move(state, r)
 			state = next
 			m.state.Store(int32(state))
 			r.reply <- err
@@ -96,15 +104,19 @@ func (m *Machine) drive() {
 }
 
 // move takes the machine from state by a request; the table of legal moves.
-func (m *Machine) move(state State, kind requestKind) (State, error) {
+func (m *Machine) move(state State, r request) (State, error) {
 	switch {
-	case kind == requestPause && state == Running:
-		if err := m.everyVCPU(nil, toHeld); err != nil {
+	case r.kind == requestSave && state == Paused:
+		return state, m.save(r.state)
+	case r.kind == requestSave:
+		return state, ErrNotPaused
+	case r.kind == requestPause && state == Running:
+		if err := m.everyVCPU((*vcpu).settle, toHeld); err != nil {
 			return state, errors.Join(err, m.everyVCPU(nil, toRunning))
 		}
 		m.pauseDevices()
 		return Paused, nil
-	case kind == requestResume && state == Paused:
+	case r.kind == requestResume && state == Paused:
 		m.resumeDevices()
 		// kvm-clock stood still for the guest's watchdogs only if they are told.
 		if err := m.everyVCPU(pausedClock, toRunning); err != nil {
@@ -113,6 +125,22 @@ func (m *Machine) move(state State, kind requestKind) (State, error) {
 		return Running, nil
 	default:
 		return state, nil // already there
+	}
+}
+
+// enter lets the vCPUs into the guest for the first time.
+func (m *Machine) enter() {
+	if m.restored == nil {
+		_ = m.everyVCPU(nil, toRunning) // a vCPU that cannot run has ended the machine
+		return
+	}
+	err := m.restored.startTime(m)
+	if err == nil {
+		m.resumeDevices()
+		err = m.everyVCPU(pausedClock, toRunning)
+	}
+	if err != nil {
+		m.end(Exit{Reason: InternalError, Err: fmt.Errorf("restore: %w", err)})
 	}
 }
 
@@ -132,15 +160,15 @@ func (m *Machine) resumeDevices() {
 
 // pausedClock tells the guest, through kvm-clock, that it was stopped. A guest
 // that has no kvm-clock has nothing to be told.
-func pausedClock(fd *kvm.VCPU) error {
-	if err := fd.KVMClockCtrl(); err != nil && !errors.Is(err, kvm.ErrInvalid) {
+func pausedClock(v *vcpu) error {
+	if err := v.fd.KVMClockCtrl(); err != nil && !errors.Is(err, kvm.ErrInvalid) {
 		return err
 	}
 	return nil
 }
 
 // everyVCPU asks all vCPUs at the same time, and joins their errors.
-func (m *Machine) everyVCPU(do func(*kvm.VCPU) error, next func(vcpuState) vcpuState) error {
+func (m *Machine) everyVCPU(do func(*vcpu) error, next func(vcpuState) vcpuState) error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), stopDeadline,
 		fmt.Errorf("no answer within %v", stopDeadline))
 	defer cancel()

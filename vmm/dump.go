@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/hullvm/hull/kvm"
 )
 
 // dumpDeadline bounds how long Dump waits for one vCPU: it is for machines that
@@ -23,8 +21,8 @@ func (m *Machine) Dump(w io.Writer) error {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), dumpDeadline,
 			fmt.Errorf("no answer within %v", dumpDeadline))
 		var text string
-		err := v.ask(ctx, func(fd *kvm.VCPU) error {
-			text = registerDump(fd)
+		err := v.ask(ctx, func(v *vcpu) error {
+			text = registerDump(v.fd)
 			return nil
 		}, unchanged)
 		cancel()

@@ -27,6 +27,7 @@ type Machine struct {
 	gsis     *gsiTable
 	pci      *pciBus // nil for a machine without one
 	placed   []boot.Range
+	restored *restored // nil for a machine that boots
 	timeline timeline
 
 	// ending is set with the first reason to end and never cleared. It is what
@@ -48,6 +49,9 @@ type Machine struct {
 // ErrNotRunning answers a request to a machine that has not been started or has
 // ended.
 var ErrNotRunning = errors.New("machine is not running")
+
+// ErrNotPaused answers a request that is for a paused machine.
+var ErrNotPaused = errors.New("machine is not paused")
 
 // Start lets the vCPUs into the guest. It does nothing the second time.
 func (m *Machine) Start() {
@@ -99,6 +103,9 @@ func (m *Machine) Console() io.Writer { return (*consoleInput)(m) }
 
 // Timeline returns the moments of the machine's start that are known so far.
 func (m *Machine) Timeline() []Mark { return m.timeline.snapshot() }
+
+// Memory is the guest's RAM.
+func (m *Machine) Memory() *mem.Guest { return m.memory }
 
 // MemorySize is the guest's RAM in bytes.
 func (m *Machine) MemorySize() uint64 { return m.memory.Size() }

@@ -10,6 +10,7 @@ import (
 	"github.com/hullvm/hull/devices/virtio"
 	virtiopci "github.com/hullvm/hull/devices/virtio/pci"
 	"github.com/hullvm/hull/mem"
+	"github.com/hullvm/hull/vmstate"
 )
 
 // Virtio is a virtio device that the machine has on its PCI bus. The machine
@@ -111,6 +112,29 @@ func (b *pciBus) resume() {
 	for _, t := range b.transports {
 		t.Resume()
 	}
+}
+
+// save writes the state of the bus and of what is on it.
+func (b *pciBus) save(out vmstate.Out) error {
+	errs := []error{saveKeeper(b.root, out)}
+	for i, t := range b.transports {
+		errs = append(errs, saveKeeper(t, out.At(PCIAddress(i)).At("virtio")))
+	}
+	return errors.Join(errs...)
+}
+
+// load takes over that state. The bus comes first: it has the functions where
+// their devices are to be found.
+func (b *pciBus) load(in vmstate.In) error {
+	if err := loadKeeper(b.root, in); err != nil {
+		return err
+	}
+	for i, t := range b.transports {
+		if err := loadKeeper(t, in.At(PCIAddress(i)).At("virtio")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close ends what the devices do. Afterwards none of them touches guest memory.

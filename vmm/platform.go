@@ -40,9 +40,15 @@ type platform struct {
 
 	uart *uart.UART
 	pm   *acpipm.PM
-	all  []devices.Device
+	all  []chip
 
 	guestStatus atomic.Pointer[GuestStatus]
+}
+
+// chip is a device of the platform, and the name of its state.
+type chip struct {
+	name   string
+	device devices.Device
 }
 
 // addPlatform makes the devices. Nothing is running yet, so their callbacks find
@@ -80,25 +86,25 @@ func (m *Machine) addPlatform(c *Config) error {
 		PowerOff: func() { m.end(Exit{Reason: PowerOff}) },
 		Reset:    func() { m.end(Exit{Reason: Reset}) },
 	})
-	p.all = []devices.Device{
-		p.uart,
-		p.pm,
-		rtc.New(rtc.Config{Line: lines["RTC"], Clock: clock, MemoryBelow4G: below, MemoryAbove4G: above}),
-		i8042.New(i8042.Config{Reset: func() { m.end(Exit{Reason: Reset}) }}),
-		debugport.New(debugport.Config{Mark: m.bootMark}),
-		pvpanic.New(pvpanic.Config{
+	p.all = []chip{
+		{"com1", p.uart},
+		{"acpi-pm", p.pm},
+		{"rtc", rtc.New(rtc.Config{Line: lines["RTC"], Clock: clock, MemoryBelow4G: below, MemoryAbove4G: above})},
+		{"i8042", i8042.New(i8042.Config{Reset: func() { m.end(Exit{Reason: Reset}) }})},
+		{"debug-port", debugport.New(debugport.Config{Mark: m.bootMark})},
+		{"pvpanic", pvpanic.New(pvpanic.Config{
 			Panicked:    func() { m.end(Exit{Reason: GuestPanic}) },
 			CrashLoaded: func() { m.log.Info("guest panicked and will handle it itself") },
 			Shutdown:    func() { m.end(Exit{Reason: PowerOff}) },
-		}),
-		gueststatus.New(gueststatus.Config{Reported: func(v uint32) {
+		})},
+		{"guest-status", gueststatus.New(gueststatus.Config{Reported: func(v uint32) {
 			s := parseGuestStatus(v)
 			p.guestStatus.Store(&s)
-		}}),
+		}})},
 	}
 	var ports []devices.Region
 	for _, d := range p.all {
-		ports = append(ports, d.Regions()...)
+		ports = append(ports, d.device.Regions()...)
 	}
 	if c.Machine.HasPCI() {
 		var err error
@@ -141,13 +147,13 @@ func (m *Machine) lineFailed(err error) {
 
 func (p *platform) pause() {
 	for _, d := range p.all {
-		d.Pause()
+		d.device.Pause()
 	}
 }
 
 func (p *platform) resume() {
 	for _, d := range p.all {
-		d.Resume()
+		d.device.Resume()
 	}
 }
 
@@ -162,7 +168,7 @@ func (p *platform) close() error {
 	p.pause()
 	var errs []error
 	for _, d := range p.all {
-		if c, ok := d.(io.Closer); ok {
+		if c, ok := d.device.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}
 	}

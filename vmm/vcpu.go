@@ -34,7 +34,7 @@ var errVCPUFinished = errors.New("vCPU has finished")
 // vcpuRequest is a closure for a vCPU's own thread, and the state it leaves the
 // vCPU in.
 type vcpuRequest struct {
-	do    func(*kvm.VCPU) error // may be nil
+	do    func(*vcpu) error // may be nil
 	next  func(vcpuState) vcpuState
 	reply chan<- error // capacity 1: the vCPU never waits for the asker
 }
@@ -129,10 +129,30 @@ func (v *vcpu) runOnce() bool {
 	}
 }
 
+// settle completes an access that the last exit was for: KVM does so, and the
+// registers show it, only when the guest is entered again. The guest does not
+// run. It is for the vCPU's thread.
+func (v *vcpu) settle() error {
+	for !v.ending.Load() {
+		v.fd.SetImmediateExit(true)
+		err := v.fd.Run()
+		v.fd.SetImmediateExit(false)
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
+			return nil
+		case err != nil:
+			return fmt.Errorf("vCPU %d: complete its access: %w", v.index, err)
+		case !v.exits.handle(v): // the next piece of an access that has several
+			return nil
+		}
+	}
+	return nil
+}
+
 func (v *vcpu) serve(r vcpuRequest, state vcpuState) vcpuState {
 	var err error
 	if r.do != nil {
-		err = r.do(v.fd)
+		err = r.do(v)
 	}
 	r.reply <- err
 	return r.next(state)
@@ -152,7 +172,7 @@ func (v *vcpu) refuseLeftovers() {
 
 // ask has the vCPU's thread run do (which may be nil) between two entries of the
 // guest, and waits for its answer.
-func (v *vcpu) ask(ctx context.Context, do func(*kvm.VCPU) error, next func(vcpuState) vcpuState) error {
+func (v *vcpu) ask(ctx context.Context, do func(*vcpu) error, next func(vcpuState) vcpuState) error {
 	reply := make(chan error, 1)
 	select {
 	case v.mailbox <- vcpuRequest{do: do, next: next, reply: reply}:
