@@ -3,6 +3,8 @@ package devices
 import (
 	"fmt"
 	"io"
+
+	"github.com/hullvm/hull/vmstate"
 )
 
 // Device is what every emulated device offers to the machine that holds it.
@@ -22,6 +24,11 @@ type Device interface {
 	// Resume undoes Pause and catches up on what was due meanwhile. Pausing
 	// twice or resuming twice does nothing more.
 	Resume()
+
+	// Keeper is the state of the device, which is paused when it is saved. A
+	// device that has loaded a state is paused; its lines have their levels
+	// back, without an edge.
+	vmstate.Keeper
 }
 
 // ErrClosed answers a call to a device that has been closed. It is an

@@ -81,6 +81,9 @@ func (c *chip) write(b blockID, off, v uint64, now time.Duration) act {
 // press is the power button.
 func (c *chip) press() { c.pm1STS |= pm1PWRBTN }
 
+// raise sets the status of general-purpose events.
+func (c *chip) raise(events uint32) { c.gpe0STS |= events }
+
 // sci is whether an enabled event is pending.
 func (c *chip) sci() bool { return c.pm1STS&c.pm1EN != 0 || c.gpe0STS&c.gpe0EN != 0 }
 

@@ -232,3 +232,39 @@ func TestTimerThatNobodyWaitsForArmsNothing(t *testing.T) {
 		t.Errorf("%d timers were armed", n)
 	}
 }
+
+func TestGeneralPurposeEvents(t *testing.T) {
+	m := newMachine(t, false)
+	m.pm.RaiseGPE(0)
+	m.pm.RaiseGPE(31)
+	m.wantLine(false)
+	m.gpe0.Expect("GPE0_STS", 1<<31|1)
+	m.gpe0.Write("GPE0_EN", 1)
+	m.wantLine(true)
+	m.gpe0.Write("GPE0_STS", 1<<31)
+	m.wantLine(true)
+	m.bus.Write(0x620, []byte{1}) // by bytes, as Linux does
+	m.wantLine(false)
+	m.pm.RaiseGPE(31)
+	m.wantLine(false)
+	m.bus.Write(0x627, []byte{0x80})
+	m.wantLine(true)
+	m.pm.RaiseGPE(32) // there is none
+	m.gpe0.Expect("GPE0_STS", 1<<31)
+}
+
+// One line for both kinds of event: it stays high while either wants it.
+func TestSCIIsSharedByBothKindsOfEvent(t *testing.T) {
+	m := newMachine(t, false)
+	m.event.Write("PM1_EN", pm1PWRBTN)
+	m.gpe0.Write("GPE0_EN", 1<<5)
+	m.pm.PressPowerButton()
+	m.pm.RaiseGPE(5)
+	m.event.Write("PM1_STS", pm1PWRBTN)
+	m.wantLine(true)
+	m.gpe0.Write("GPE0_STS", 1<<5)
+	m.wantLine(false)
+	if n := m.line.Rises(); n != 1 {
+		t.Errorf("%d edges, want 1", n)
+	}
+}

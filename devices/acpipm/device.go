@@ -24,14 +24,15 @@ type PM struct {
 	line            devices.Line
 	clock           devices.Clock
 	powerOff, reset func()
-	start           time.Time // when the timer read 0
 
 	mu      sync.Mutex // guards what follows
+	start   time.Time  // when the timer read 0
 	chip    chip
 	acts    act // asked for by the write under way
 	level   bool
 	paused  bool
 	pressed bool          // while paused
+	raised  uint32        // general-purpose events, while paused
 	timer   devices.Timer // for the timer's carry; nil for none
 }
 
@@ -74,6 +75,20 @@ func (d *PM) PressPowerButton() {
 	d.driveLocked()
 }
 
+// RaiseGPE sets the status of general-purpose event n, which is from 0 to 31. A
+// paused machine hears of it when it goes on.
+func (d *PM) RaiseGPE(n uint8) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	event := uint32(1) << n
+	if d.paused {
+		d.raised |= event
+		return
+	}
+	d.chip.raise(event)
+	d.driveLocked()
+}
+
 // Regions lists the blocks of registers.
 func (d *PM) Regions() []devices.Region {
 	var regions []devices.Region
@@ -95,7 +110,7 @@ func (d *PM) Regions() []devices.Region {
 	return regions
 }
 
-// Pause holds back the power button and the timer's event.
+// Pause holds back the power button, general-purpose events and the timer's.
 func (d *PM) Pause() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -115,6 +130,8 @@ func (d *PM) Resume() {
 		d.pressed = false
 		d.chip.press()
 	}
+	d.chip.raise(d.raised)
+	d.raised = 0
 	d.settleLocked()
 }
 
@@ -158,7 +175,7 @@ func (h *handler) WriteRegister(off, value uint64) {
 	h.settleLocked()
 }
 
-// now is the time since the timer read 0.
+// now is the time since the timer read 0; mu is held.
 func (d *PM) now() time.Duration { return d.clock.Now().Sub(d.start) }
 
 func (d *PM) settleLocked() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/devices/devicestest"
+	"github.com/hullvm/hull/vmstate/vmstatetest"
 )
 
 // FuzzPM does what a guest, the button and time may do in any order. After each
@@ -38,6 +39,7 @@ func FuzzPM(f *testing.F) {
 				d.Resume()
 			case 7:
 				d.PressPowerButton()
+				d.RaiseGPE(s.Value[0] % 32)
 			}
 			want := d.chip.pm1STS&d.chip.pm1EN != 0 || d.chip.gpe0STS&d.chip.gpe0EN != 0
 			if got := line.Level(); got != want {
@@ -52,5 +54,6 @@ func FuzzPM(f *testing.F) {
 				t.Fatalf("step %d: timer is %#x, want %#x", i, got, want)
 			}
 		}
+		vmstatetest.RoundTrip(t, d, New(Config{Clock: clock}))
 	})
 }

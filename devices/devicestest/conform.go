@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hullvm/hull/devices"
+	"github.com/hullvm/hull/vmstate/vmstatetest"
 )
 
 // Conform runs the checks that every device passes. open makes a fresh device
@@ -30,6 +31,44 @@ func Conform(t *testing.T, open func(t *testing.T) (d devices.Device, end func()
 			}
 			check(t, d, bus)
 		})
+	}
+	t.Run("a state that was saved is loaded", func(t *testing.T) {
+		CheckGoroutines(t)
+		d, end := open(t)
+		defer end()
+		fresh, endFresh := open(t)
+		defer endFresh()
+		stateKept(t, d, fresh)
+	})
+}
+
+// stateKept saves the state of a device that many things were done to, and wants
+// the device that loads it to have the same registers and the same state for ever
+// after.
+func stateKept(t *testing.T, d, fresh devices.Device) {
+	var buses [2]*devices.Bus
+	for i, d := range []devices.Device{d, fresh} {
+		buses[i] = devices.NewBus("test", devices.PortLimit)
+		if err := buses[i].Add(d.Regions()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	oddAccesses(t, d, buses[0])
+	d.Pause()
+	vmstatetest.RoundTrip(t, d, fresh)
+	for _, r := range d.Regions() {
+		for off := range r.Size {
+			var p [2][1]byte
+			for i, bus := range buses {
+				bus.Read(r.Base+off, p[i][:])
+			}
+			if p[0] != p[1] {
+				t.Errorf("region %q: byte %#x is %#x where it was loaded, want %#x", r.Name, off, p[1], p[0])
+			}
+		}
+	}
+	if was, is := vmstatetest.Bytes(t, d), vmstatetest.Bytes(t, fresh); !bytes.Equal(was, is) {
+		t.Errorf("after that the states are\n%x where it was saved, and\n%x where it was loaded", was, is)
 	}
 }
 

@@ -18,7 +18,8 @@ type Status struct {
 
 	mu      sync.Mutex // guards what follows
 	chip    chip
-	pending bool // a report is complete and not yet told
+	pending bool    // a report is complete and not yet told
+	last    *uint32 // the last report; nil for none
 }
 
 // New returns a status register.
@@ -54,7 +55,9 @@ func (h *handler) Write(off uint64, p []byte) {
 	h.mu.Lock()
 	registers.Write((*file)(h), off, p)
 	pending, value := h.pending, h.chip.status
-	h.pending = false
+	if h.pending {
+		h.pending, h.last = false, &value
+	}
 	h.mu.Unlock()
 	if pending {
 		h.reported(value)

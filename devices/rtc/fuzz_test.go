@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/devices/devicestest"
+	"github.com/hullvm/hull/vmstate/vmstatetest"
 )
 
 // FuzzRTC does what a guest and time may do in any order. After each step the
@@ -50,5 +51,7 @@ func FuzzRTC(f *testing.F) {
 				t.Fatalf("step %d: %d timers are armed", i, n)
 			}
 		}
+		r.Pause()
+		vmstatetest.RoundTrip(t, r, New(Config{Clock: clock}))
 	})
 }

@@ -216,13 +216,16 @@ func (c *chip) receiverBuffer() byte {
 	c.rxMoved = true
 	if c.rx.n == 0 {
 		// The byte read last is still there.
-		return c.rx.bytes[(c.rx.first+fifoSize-1)%fifoSize]
+		return c.rx.before()
 	}
 	v := c.rx.bytes[c.rx.first]
 	c.rx.first = (c.rx.first + 1) % fifoSize
 	c.rx.n--
 	return v
 }
+
+// before is the byte in front of the first: the one read last, if it was.
+func (f *fifo) before() byte { return f.bytes[(f.first+fifoSize-1)%fifoSize] }
 
 // push puts a byte into the receiver. On an overrun FIFO mode keeps what it
 // has, section 8.4; without FIFOs the new byte replaces the old.
@@ -269,27 +272,33 @@ func (c *chip) fifoControl(v byte) {
 	}
 }
 
-// modemInputs makes MSR anew after MCR changed: in loopback the inputs are
-// MCR's outputs, otherwise the terminal's, section 8.8.
+// modemInputs makes MSR anew after MCR changed.
 func (c *chip) modemInputs() {
-	lines := byte(msrCTS | msrDSR | msrDCD)
-	if c.mcr&mcrLOOP != 0 {
-		lines = 0
-		for _, wire := range [...]struct{ out, in byte }{
-			{mcrRTS, msrCTS},
-			{mcrDTR, msrDSR},
-			{mcrOUT1, msrRI},
-			{mcrOUT2, msrDCD},
-		} {
-			if c.mcr&wire.out != 0 {
-				lines |= wire.in
-			}
-		}
-	}
+	lines := c.modemLines()
 	changed := (c.msr ^ lines) & 0xf0
 	deltas := changed >> 4
 	if lines&msrRI != 0 {
 		deltas &^= msrTERI // only the trailing edge counts
 	}
 	c.msr = lines | c.msr&msrDeltas | deltas
+}
+
+// modemLines is the high half of MSR: in loopback the inputs are MCR's outputs,
+// otherwise the terminal's, section 8.8.
+func (c *chip) modemLines() byte {
+	if c.mcr&mcrLOOP == 0 {
+		return msrCTS | msrDSR | msrDCD
+	}
+	lines := byte(0)
+	for _, wire := range [...]struct{ out, in byte }{
+		{mcrRTS, msrCTS},
+		{mcrDTR, msrDSR},
+		{mcrOUT1, msrRI},
+		{mcrOUT2, msrDCD},
+	} {
+		if c.mcr&wire.out != 0 {
+			lines |= wire.in
+		}
+	}
+	return lines
 }

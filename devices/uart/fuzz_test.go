@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/devices/devicestest"
+	"github.com/hullvm/hull/vmstate/vmstatetest"
 )
 
 // FuzzUART does what a guest and a host may do in any order. After each step
@@ -42,6 +43,10 @@ func FuzzUART(f *testing.F) {
 			}
 			check(t, i, u, line)
 		}
+		u.Pause()
+		fresh := New(Config{Name: "COM1", Base: base})
+		defer fresh.Close()
+		vmstatetest.RoundTrip(t, u, fresh)
 	})
 }
 
