@@ -49,11 +49,17 @@ func (m *Machine) addVCPUs(cpus *cpuid.Table) error {
 	return nil
 }
 
+// setCPUID says what CPUID answers.
+func (v *vcpu) setCPUID(entries []kvm.CPUIDEntry) error {
+	v.cpuid = entries
+	return v.fd.SetCPUID2(entries)
+}
+
 // powerOn makes the vCPUs what they are at power-on. The first starts where start
 // says; the others wait for its INIT and SIPI, as KVM's local APIC makes them.
 func (m *Machine) powerOn(cpus *cpuid.Table, start boot.Start) error {
 	for i, v := range m.vcpus {
-		if err := v.fd.SetCPUID2(cpus.For(i)); err != nil {
+		if err := v.setCPUID(cpus.For(i)); err != nil {
 			return err
 		}
 		// Firmware would leave RAM cached; KVM's power-on state has it uncached.

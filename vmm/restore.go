@@ -28,7 +28,7 @@ func (m *Machine) restore(s *vmstate.State, cpus *cpuid.Table) error {
 		if err := l.matchTSC(m.vcpus[i].fd, m.vm.Check(kvm.CapTSCControl) > 0); err != nil {
 			return fmt.Errorf("restore vCPU %d: %w", i, err)
 		}
-		if err := l.apply(m.vcpus[i].fd, xsave); err != nil {
+		if err := l.apply(m.vcpus[i], xsave); err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
 	}

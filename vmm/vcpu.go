@@ -50,6 +50,7 @@ type vcpu struct {
 	index   int
 	fd      *kvm.VCPU
 	exits   *exitHandler
+	cpuid   []kvm.CPUIDEntry // what CPUID answers; fixed before the vCPU runs
 	mailbox chan vcpuRequest
 	done    chan struct{} // closed when the goroutine has ended
 

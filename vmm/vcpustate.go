@@ -27,7 +27,7 @@ type vcpuSaved struct {
 	MSRs      [][2]uint64 `cbor:"10,keyasint"`          // index and value; without those of time
 	Deadline  uint64      `cbor:"11,keyasint"`          // IA32_TSC_DEADLINE
 	TSCKHz    uint32      `cbor:"12,keyasint"`
-	CPUID     [][7]uint32 `cbor:"13,keyasint"` // function, index, flags, EAX, EBX, ECX, EDX
+	CPUID     [][7]uint32 `cbor:"13,keyasint"` // function, index, flags, EAX, EBX, ECX, EDX: what KVM was given
 }
 
 const vcpuVersion = 1
@@ -42,6 +42,9 @@ func saveVCPU(v *vcpu, msrs []uint32, xsave int) (*vcpuSaved, error) {
 	const tries = 3
 	for range tries {
 		s, err := readVCPU(v.fd, msrs, xsave)
+		if err == nil {
+			s.keepCPUID(v.cpuid)
+		}
 		if !errors.Is(err, errMoved) {
 			return s, err
 		}
@@ -125,8 +128,8 @@ func readXSave(fd *kvm.VCPU, size int) ([]uint32, error) {
 	return x.Region[:], nil
 }
 
-// readMSRs reads the model-specific registers, the rate of the time-stamp
-// counter, and what CPUID answers.
+// readMSRs reads the model-specific registers, and the rate of the time-stamp
+// counter.
 func (s *vcpuSaved) readMSRs(fd *kvm.VCPU, msrs []uint32) error {
 	entries, err := fd.ReadableMSRs(msrs)
 	if err != nil {
@@ -139,17 +142,14 @@ func (s *vcpuSaved) readMSRs(fd *kvm.VCPU, msrs []uint32) error {
 			s.MSRs = append(s.MSRs, [2]uint64{uint64(e.Index), e.Data})
 		}
 	}
-	if s.TSCKHz, err = fd.TSCKHz(); err != nil {
-		return err
-	}
-	leaves, err := fd.CPUID2()
-	if err != nil {
-		return err
-	}
+	s.TSCKHz, err = fd.TSCKHz()
+	return err
+}
+
+func (s *vcpuSaved) keepCPUID(leaves []kvm.CPUIDEntry) {
 	for _, l := range leaves {
 		s.CPUID = append(s.CPUID, [7]uint32{l.Function, l.Index, l.Flags, l.EAX, l.EBX, l.ECX, l.EDX})
 	}
-	return nil
 }
 
 // vcpuLoad is a vCPU's state as it is given back to KVM.
@@ -208,8 +208,9 @@ func loadVCPU(in vmstate.In) (*vcpuLoad, error) {
 // apply gives a vCPU that was just made its state, but for its time, which
 // applyTime sets. Registers come before events, since setting them clears an
 // exception; the APIC's base before the APIC, and that before its MSRs.
-func (l *vcpuLoad) apply(fd *kvm.VCPU, xsave int) error {
-	if err := fd.SetCPUID2(l.cpuid); err != nil {
+func (l *vcpuLoad) apply(v *vcpu, xsave int) error {
+	fd := v.fd
+	if err := v.setCPUID(l.cpuid); err != nil {
 		return err
 	}
 	if l.sregs2 != nil {
