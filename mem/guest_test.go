@@ -79,6 +79,7 @@ func TestFixedPlacesDoNotOverlap(t *testing.T) {
 		{"EBDA", uint64(EBDA), EBDASize},
 		{"LegacyHole", uint64(LegacyHole), LegacyHoleSize},
 		{"ACPITables", uint64(ACPITables), ACPITablesSize},
+		{"GenerationID", uint64(GenerationID), GenerationIDSize},
 		{"ACPIFACS", uint64(ACPIFACS), ACPIFACSSize},
 		{"HighMemory", uint64(HighMemory), 0},
 		{"PCIWindow32", uint64(PCIWindow32), PCIWindow32Size},

@@ -13,7 +13,8 @@ package mem
 //	0x0002_0000  command line                       64 KiB
 //	0x0009_fc00  where an EBDA would be              1 KiB   reserved
 //	0x000a_0000  legacy video and option ROMs      256 KiB   no claim
-//	0x000e_0000  ACPI tables, the RSDP first       124 KiB
+//	0x000e_0000  ACPI tables, the RSDP first       120 KiB
+//	0x000f_e000  generation id                       4 KiB   reserved
 //	0x000f_f000  ACPI FACS                           4 KiB
 //	0x0010_0000  kernel, initrd, the guest's own
 //	0xc000_0000  32-bit PCI window                 512 MiB   hole
@@ -79,7 +80,14 @@ const (
 	// not told its address find it by searching (ACPI 6.5, 5.2.5.1).
 	ACPITables Addr = 0xe_0000
 	// ACPITablesSize is their room, in bytes. 4096 vCPUs need 64 KiB of it.
-	ACPITablesSize = 0x1_f000
+	ACPITablesSize = 0x1_e000
+
+	// GenerationID holds the 16 bytes that change when the machine is another one
+	// than before. The page is theirs alone, and reserved: a guest must neither
+	// reclaim it with the tables nor save it with its own memory.
+	GenerationID Addr = 0xf_e000
+	// GenerationIDSize is its room, in bytes.
+	GenerationIDSize = 0x1000
 
 	// ACPIFACS holds the FACS, which the guest writes and must keep, so it lies
 	// apart from the tables the guest may reclaim.

@@ -212,7 +212,7 @@ func TestBuildRefuses(t *testing.T) {
 		"no processor":         {func(c *Config) { c.APICIDs = nil }, "no processor"},
 		"one id twice":         {func(c *Config) { c.APICIDs = []uint32{0, 1, 0} }, "processor 2: APIC id 0: processor 0 has it"},
 		"the broadcast id":     {func(c *Config) { c.APICIDs = []uint32{math.MaxUint32} }, "stands for all"},
-		"too many processors":  {func(c *Config) { *c = hullMachine(9000) }, "the room is 126976 bytes"},
+		"too many processors":  {func(c *Config) { *c = hullMachine(9000) }, "the room is 122880 bytes"},
 		"no SCI":               {func(c *Config) { c.Power.SCI = 0 }, "SCI"},
 		"an SCI past ISA":      {func(c *Config) { c.Power.SCI = 16 }, "SCI"},
 		"a sleep type":         {func(c *Config) { c.Power.SleepTypeS5 = 8 }, "three bits"},
