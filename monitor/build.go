@@ -23,6 +23,8 @@ type built struct {
 	description *configs.Machine
 	terminal    *terminal // nil for none
 	serial      *os.File  // takes what the guest writes to COM1; nil for none
+	base        *os.File  // the memory file that RAM began as; nil for none
+	pagemap     *os.File  // of this process; nil for none
 }
 
 // descriptionName is the machine file's in messages.
@@ -59,10 +61,13 @@ func build(c *startup.Config, files *handover.Files, started time.Time, log *slo
 	if err := images.describe(&config); err != nil {
 		return nil, err
 	}
+	if config.Restore, err = b.saved(files); err != nil {
+		return nil, err
+	}
 	switch {
 	case config.KVMFile == nil:
 		return nil, errors.New("no descriptor for KVM was handed over")
-	case config.Kernel.File == nil:
+	case config.Kernel.File == nil && config.Restore == nil:
 		return nil, errors.New("no descriptor for the kernel was handed over")
 	}
 	b.devices, err = peripherals.New(b.description, files, peripherals.Options{
@@ -138,8 +143,11 @@ func (b *built) close() error {
 	if b.terminal != nil {
 		errs = append(errs, b.terminal.close())
 	}
-	if b.serial != nil {
-		if err := b.serial.Close(); !errors.Is(err, os.ErrClosed) {
+	for _, f := range []*os.File{b.serial, b.base, b.pagemap} {
+		if f == nil {
+			continue
+		}
+		if err := f.Close(); !errors.Is(err, os.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

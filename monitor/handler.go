@@ -18,6 +18,8 @@ type handler struct {
 	*built
 	confinement *jail.Confinement
 
+	saving sync.RWMutex // held for writing while the machine is written down
+
 	mu      sync.Mutex // guards started
 	started bool       // or killed before
 
@@ -112,7 +114,13 @@ func (h *handler) Status(context.Context) (control.Status, error) {
 func (h *handler) Pause(ctx context.Context) error { return h.running(h.machine.Pause(ctx)) }
 
 // Resume lets them go on.
-func (h *handler) Resume(ctx context.Context) error { return h.running(h.machine.Resume(ctx)) }
+func (h *handler) Resume(ctx context.Context) error {
+	if !h.saving.TryRLock() {
+		return control.Errorf(control.WrongState, "resume: the machine is being saved")
+	}
+	defer h.saving.RUnlock()
+	return h.running(h.machine.Resume(ctx))
+}
 
 // running gives an error of a machine that does not run its code.
 func (h *handler) running(err error) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -54,11 +55,11 @@ func (c *Client) Close() error {
 }
 
 // call makes a request and waits for its reply.
-func call[A, R any](ctx context.Context, c *Client, op string, args A) (result R, err error) {
+func call[A, R any](ctx context.Context, c *Client, op string, args A, files ...*os.File) (result R, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken == nil {
-		err = c.exchange(ctx, op, args, &result)
+		err = c.exchange(ctx, op, args, files, &result)
 	} else {
 		err = c.broken
 	}
@@ -70,10 +71,10 @@ func call[A, R any](ctx context.Context, c *Client, op string, args A) (result R
 
 // exchange sends a request and reads its reply. What is not an Error of the
 // monitor's leaves the connection broken.
-func (c *Client) exchange(ctx context.Context, op string, args, result any) error {
+func (c *Client) exchange(ctx context.Context, op string, args any, files []*os.File, result any) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	text, err := c.transfer(op, args)
+	text, err := c.transfer(op, args, files)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -109,7 +110,7 @@ func (c *Client) Broken() bool {
 	return c.broken != nil
 }
 
-func (c *Client) transfer(op string, args any) ([]byte, error) {
+func (c *Client) transfer(op string, args any, files []*os.File) ([]byte, error) {
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
@@ -118,7 +119,12 @@ func (c *Client) transfer(op string, args any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.conn.Write(frame); err != nil {
+	if len(files) > 0 {
+		err = sendFiles(c.conn, frame, files)
+	} else {
+		_, err = c.conn.Write(frame)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return readFrame(c.conn)

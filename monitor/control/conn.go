@@ -3,7 +3,9 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -34,7 +36,7 @@ func (c *conn) serve() {
 	defer c.Close()
 	stop := context.AfterFunc(c.ctx, func() { _ = c.Close() })
 	defer stop()
-	frames := make(chan []byte)
+	frames := make(chan received)
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer c.cancel()
@@ -43,22 +45,33 @@ func (c *conn) serve() {
 		// It reads while a request is under way as well: a peer that goes away ends
 		// what it has asked for.
 		defer c.cancel()
+		files := &fileReader{}
+		var r io.Reader = c
+		if conn, ok := c.Conn.(*net.UnixConn); ok {
+			files.conn = conn
+			r = files
+		}
+		defer func() { closeFiles(files.take()) }()
 		for {
-			text, err := readFrame(c)
+			text, err := readFrame(r)
 			if err != nil {
 				return
 			}
+			f := received{text, files.take()}
 			select {
-			case frames <- text:
+			case frames <- f:
 			case <-c.ctx.Done():
+				closeFiles(f.files)
 				return
 			}
 		}
 	})
 	for {
 		select {
-		case text := <-frames:
-			if !c.begin() || !c.write(c.answer(text)) || !c.end() {
+		case f := <-frames:
+			went := c.begin() && c.write(c.answer(f)) && c.end()
+			closeFiles(f.files) // those that were taken are closed already
+			if !went {
 				return
 			}
 		case <-c.ctx.Done():
@@ -91,9 +104,15 @@ func (c *conn) finish() {
 	}
 }
 
+// received is a frame, and the descriptors that came with it.
+type received struct {
+	text  []byte
+	files []*os.File
+}
+
 // answer is the reply to a request.
-func (c *conn) answer(text []byte) reply {
-	result, err := c.do(text)
+func (c *conn) answer(f received) reply {
+	result, err := c.do(f)
 	if err == nil {
 		var encoded []byte
 		if encoded, err = json.Marshal(result); err == nil {
@@ -103,9 +122,9 @@ func (c *conn) answer(text []byte) reply {
 	return reply{Error: asError(err)}
 }
 
-func (c *conn) do(text []byte) (any, error) {
+func (c *conn) do(f received) (any, error) {
 	var r request
-	if err := decode(text, &r); err != nil {
+	if err := decode(f.text, &r); err != nil {
 		return nil, Errorf(BadRequest, "request: %w", err)
 	}
 	do := operations[r.Op]
@@ -115,7 +134,7 @@ func (c *conn) do(text []byte) (any, error) {
 	case !c.greeted && r.Op != opHello:
 		return nil, Errorf(WrongState, "%s: hello has to come first", r.Op)
 	}
-	result, err := do(c.ctx, c.handler, r.Args)
+	result, err := do(c.ctx, c.handler, arguments{r.Args, f.files})
 	if r.Op == opHello && err == nil {
 		c.greeted = true
 		_ = c.SetReadDeadline(time.Time{})

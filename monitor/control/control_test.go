@@ -56,13 +56,14 @@ func dial(t testing.TB, path string) *Client {
 func TestEveryOperation(t *testing.T) {
 	devicestest.CheckGoroutines(t)
 	f := newFake()
-	f.text = "vcpu 0: here"
+	f.answers(nil, "vcpu 0: here")
 	path, _ := start(t, f)
 	c := dial(t, path)
 	ctx := t.Context()
 	if want := (Hello{1, 1, []string{"seccomp"}, []string{"landlock: the kernel has none"}}); !reflect.DeepEqual(c.Hello(), want) {
 		t.Errorf("hello is %+v, want %+v", c.Hello(), want)
 	}
+	files := SaveFiles{State: newFile(t), Memory: newFile(t), Sums: newFile(t)}
 	seen := map[string]bool{opHello: true}
 	for _, test := range []struct {
 		op, call string
@@ -87,6 +88,7 @@ func TestEveryOperation(t *testing.T) {
 		{opConsoleSize, "console {Rows:24 Cols:80}", func() (any, error) { return nil, c.ResizeConsole(ctx, ConsoleSize{24, 80}) }, nil},
 		{opDevices, "devices", func() (any, error) { return c.Devices(ctx) }, []Device{{"root", "disk", "00:01.0", map[string]uint64{"reads": 1}}}},
 		{opMemory, "memory", func() (any, error) { return c.Memory(ctx) }, Memory{1 << 30, 1 << 20}},
+		{opSave, "save", func() (any, error) { return c.Save(ctx, files) }, Saved{4096, "d", 5, "s"}},
 		{opWait, "wait", func() (any, error) {
 			close(f.ended)
 			return c.Wait(ctx)
@@ -104,10 +106,59 @@ func TestEveryOperation(t *testing.T) {
 			t.Errorf("%s: the handler did %q, want %q", test.op, f.last(), test.call)
 		}
 	}
+	for want, f := range map[string]*os.File{"state": files.State, "memory": files.Memory, "sums": files.Sums} {
+		if got, err := os.ReadFile(f.Name()); err != nil || string(got) != want {
+			t.Errorf("the file for %s has %q, %v", want, got, err)
+		}
+	}
 	for _, op := range Operations() {
 		if !seen[op] {
 			t.Errorf("%s was not tried", op)
 		}
+	}
+}
+
+func newFile(t testing.TB) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// Descriptors that nobody has asked for are closed, and those that are missing are
+// missed.
+func TestDescriptors(t *testing.T) {
+	devicestest.CheckGoroutines(t)
+	f := newFake()
+	path, _ := start(t, f)
+	c := dial(t, path)
+	file := newFile(t)
+	if _, err := call[none, none](t.Context(), c, opPause, none{}, file); CodeOf(err) != BadRequest || !strings.Contains(err.Error(), "1 descriptors") {
+		t.Errorf("a descriptor too many: %v", err)
+	}
+	if _, err := call[none, Saved](t.Context(), c, opSave, none{}, file, file); CodeOf(err) != BadRequest || !strings.Contains(err.Error(), "2 descriptors") {
+		t.Errorf("one too few: %v", err)
+	}
+	if _, err := call[none, Saved](t.Context(), c, opSave, none{}); CodeOf(err) != BadRequest {
+		t.Errorf("none: %v", err)
+	}
+	for range 50 { // more than a leak would bear
+		if err := c.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := call[none, none](t.Context(), c, opPause, none{}, file, file, file, file); CodeOf(err) != BadRequest {
+			t.Fatal(err)
+		}
+	}
+	many := make([]*os.File, maxFiles+1)
+	for i := range many {
+		many[i] = file
+	}
+	if _, err := call[none, none](t.Context(), c, opPause, none{}, many...); err == nil || !strings.Contains(err.Error(), "want at most 8") {
+		t.Errorf("%d descriptors: %v", len(many), err)
 	}
 }
 
@@ -125,13 +176,13 @@ func TestFailuresTravelWithTheirCodes(t *testing.T) {
 		{Errorf(WrongState, "it runs"), WrongState, "monitor: start: it runs"},
 		{errors.New(strings.Repeat("x", 1<<21)), Failed, "monitor: start: xxx"},
 	} {
-		f.fails = test.fails
+		f.answers(test.fails, "")
 		err := c.Start(t.Context())
 		if CodeOf(err) != test.code || !strings.HasPrefix(err.Error(), test.text) {
 			t.Errorf("%.80v: %.80v (%s), want %s (%s)", test.fails, err, CodeOf(err), test.text, test.code)
 		}
 	}
-	f.fails, f.text = nil, strings.Repeat("x", MaxFrame)
+	f.answers(nil, strings.Repeat("x", MaxFrame))
 	if _, err := c.Dump(t.Context()); CodeOf(err) != Failed || !strings.Contains(err.Error(), "1048576 bytes") {
 		t.Errorf("a reply that is too large: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 )
 
@@ -17,6 +18,13 @@ type fake struct {
 }
 
 func newFake() *fake { return &fake{ended: make(chan struct{})} }
+
+// answers has all that only do something fail, and a dump say text.
+func (f *fake) answers(fails error, text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fails, f.text = fails, text
+}
 
 func (f *fake) did(format string, args ...any) error {
 	f.mu.Lock()
@@ -56,7 +64,12 @@ func (f *fake) Wait(ctx context.Context) (Exit, error) {
 		return Exit{}, ctx.Err()
 	}
 }
-func (f *fake) Dump(context.Context) (string, error) { return f.text, f.did("dump") }
+func (f *fake) Dump(context.Context) (string, error) {
+	err := f.did("dump")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.text, err
+}
 func (f *fake) Balloon(context.Context) (Balloon, error) {
 	return Balloon{Target: 1 << 40, Actual: 4096}, f.did("balloon")
 }
@@ -78,6 +91,16 @@ func (f *fake) Devices(context.Context) ([]Device, error) {
 
 func (f *fake) Memory(context.Context) (Memory, error) {
 	return Memory{Size: 1 << 30, Resident: 1 << 20}, f.did("memory")
+}
+
+// Save writes into the files, so that it is seen which is which.
+func (f *fake) Save(_ context.Context, files SaveFiles) (Saved, error) {
+	for text, file := range map[string]*os.File{"state": files.State, "memory": files.Memory, "sums": files.Sums} {
+		if _, err := file.WriteString(text); err != nil {
+			return Saved{}, err
+		}
+	}
+	return Saved{Memory: 4096, Digest: "d", State: 5, StateSum: "s"}, f.did("save")
 }
 
 var errFake = errors.New("the fake has no wish to")

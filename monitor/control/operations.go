@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"os"
 	"slices"
 )
 
@@ -26,6 +27,7 @@ type Handler interface {
 	ResizeConsole(context.Context, ConsoleSize) error
 	Devices(context.Context) ([]Device, error)
 	Memory(context.Context) (Memory, error)
+	Save(context.Context, SaveFiles) (Saved, error)
 }
 
 // The names of the operations.
@@ -47,6 +49,7 @@ const (
 	opConsoleSize = "console-size"
 	opDevices     = "devices"
 	opMemory      = "memory"
+	opSave        = "save"
 )
 
 // Arguments and results that are not a type of their own. none has no field.
@@ -66,21 +69,49 @@ type (
 	}
 )
 
+// arguments are what comes with a request.
+type arguments struct {
+	text  []byte
+	files []*os.File // closed after the operation
+}
+
 // operation decodes arguments and calls the handler.
-type operation func(ctx context.Context, h Handler, args []byte) (any, error)
+type operation func(ctx context.Context, h Handler, args arguments) (any, error)
 
 // with is an operation that has arguments and a result.
 func with[A, R any](call func(Handler, context.Context, A) (R, error)) operation {
-	return func(ctx context.Context, h Handler, text []byte) (any, error) {
-		var args A
-		if len(text) == 0 {
-			text = []byte("{}")
-		}
-		if err := decode(text, &args); err != nil {
-			return nil, Errorf(BadRequest, "arguments: %w", err)
+	return func(ctx context.Context, h Handler, a arguments) (any, error) {
+		args, err := decodeArgs[A](a.text)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(a.files) > 0:
+			return nil, Errorf(BadRequest, "%d descriptors: there is none with this operation", len(a.files))
 		}
 		return call(h, ctx, args)
 	}
+}
+
+// decodeArgs reads arguments, which may be left out where there are none.
+func decodeArgs[A any](text []byte) (args A, err error) {
+	if len(text) == 0 {
+		text = []byte("{}")
+	}
+	if err := decode(text, &args); err != nil {
+		return args, Errorf(BadRequest, "arguments: %w", err)
+	}
+	return args, nil
+}
+
+// save is an operation that has descriptors.
+func save(ctx context.Context, h Handler, a arguments) (any, error) {
+	if _, err := decodeArgs[none](a.text); err != nil {
+		return nil, err
+	}
+	if n := len(a.files); n != 3 {
+		return nil, Errorf(BadRequest, "%d descriptors: want those of the state, the memory, and the checksums of that", n)
+	}
+	return h.Save(ctx, SaveFiles{State: a.files[0], Memory: a.files[1], Sums: a.files[2]})
 }
 
 // does is an operation without a result.
@@ -122,6 +153,7 @@ var operations = map[string]operation{
 		return devicesReply{devices}, err
 	}),
 	opMemory: tells(Handler.Memory),
+	opSave:   save,
 }
 
 // Operations are the names of all operations, in order.

@@ -1,6 +1,9 @@
 package control
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // Version is that of the protocol. Both ends have to speak it.
 const Version = 1
@@ -105,4 +108,20 @@ type Device struct {
 type Memory struct {
 	Size     uint64 `json:"size"`
 	Resident uint64 `json:"resident"` // that the host holds for it now
+}
+
+// SaveFiles are what a machine is saved into. The files are empty, and open for
+// writing; whoever opened them syncs them.
+type SaveFiles struct {
+	State  *os.File
+	Memory *os.File // as long as RAM then, with holes where that is zero
+	Sums   *os.File // the checksums of Memory
+}
+
+// Saved is what was written.
+type Saved struct {
+	Memory   int64  `json:"memory"`    // bytes of the memory file that are no holes
+	Digest   string `json:"digest"`    // SHA-256 of the checksums' file
+	State    int64  `json:"state"`     // bytes of the state's file
+	StateSum string `json:"state_sum"` // SHA-256 of it
 }

@@ -24,7 +24,7 @@ func Calls() []jail.Call {
 		{Name: "getpeername", Why: "a socket that was handed over"},
 		{Name: "getsockopt", Why: "a socket that was handed over"},
 		{Name: "shutdown", Why: "one direction of a connection ends", Rare: "with vsock"},
-		{Name: "recvmsg", Why: "a connection from the broker", Rare: "with vsock"},
+		{Name: "recvmsg", Why: "requests of the control socket, a connection from the broker"},
 	}
 }
 

@@ -42,6 +42,35 @@ func Requests() []Request {
 		{Name: "KVM_IRQFD", Why: "interrupts without a call"},
 		{Name: "KVM_SET_GSI_ROUTING", Why: "where an MSI-X vector leads", Rare: "with PCI devices that a driver uses"},
 		{Name: "KVM_IOEVENTFD", Why: "notifications without an exit", Rare: "with PCI devices"},
+		{Name: "KVM_ENABLE_CAP", Why: "exceptions that are pending keep what they come with"},
+		{Name: "KVM_GET_MSR_INDEX_LIST", Why: "which registers a vCPU's state has", Rare: saveOnly},
+		{Name: "KVM_GET_MSRS", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_SREGS2", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_DEBUGREGS", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_XSAVE", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_XSAVE2", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_XCRS", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_LAPIC", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_MP_STATE", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_VCPU_EVENTS", Why: "a vCPU's state", Rare: saveOnly},
+		{Name: "KVM_GET_TSC_KHZ", Why: "how fast a vCPU's time-stamp counter counts", Rare: saveOnly},
+		{Name: "KVM_GET_CLOCK", Why: "kvm-clock's time", Rare: saveOnly},
+		{Name: "KVM_GET_IRQCHIP", Why: "the state of KVM's interrupt controllers", Rare: saveOnly},
+		{Name: "KVM_GET_PIT2", Why: "the state of KVM's timer", Rare: saveOnly},
+		{Name: "KVM_SET_SREGS2", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_DEBUGREGS", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_XSAVE", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_XCRS", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_LAPIC", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_MP_STATE", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_VCPU_EVENTS", Why: "a vCPU goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_TSC_KHZ", Why: "a vCPU's time-stamp counter counts as it did", Rare: restoreOnly},
+		{Name: "KVM_HAS_DEVICE_ATTR", Why: "whether time-stamp counters have an offset", Rare: restoreOnly},
+		{Name: "KVM_GET_DEVICE_ATTR", Why: "the offset of a time-stamp counter", Rare: restoreOnly},
+		{Name: "KVM_SET_DEVICE_ATTR", Why: "the offset of a time-stamp counter", Rare: restoreOnly},
+		{Name: "KVM_SET_CLOCK", Why: "kvm-clock goes on where it stood", Rare: restoreOnly},
+		{Name: "KVM_SET_IRQCHIP", Why: "KVM's interrupt controllers go on where they stood", Rare: restoreOnly},
+		{Name: "KVM_SET_PIT2", Why: "KVM's timer goes on where it stood", Rare: restoreOnly},
 		{Name: "KVM_KVMCLOCK_CTRL", Why: "the guest hears that it was paused", Rare: "after a pause"},
 		{Name: "BLKGETSIZE64", Number: unix.BLKGETSIZE64, Why: "how large a block device is", Rare: "with block devices"},
 		{Name: "TUNGETIFF", Number: unix.TUNGETIFF, Why: "a tap that was handed over is one", Rare: "with taps"},
@@ -74,4 +103,9 @@ func Requests() []Request {
 	return list
 }
 
-const vhostOnly = "with vhost-net"
+// Who makes calls that not every machine makes.
+const (
+	vhostOnly   = "with vhost-net"
+	saveOnly    = "where a machine is saved"
+	restoreOnly = "where a machine is restored"
+)

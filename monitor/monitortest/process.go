@@ -59,7 +59,16 @@ func run() (*control.Exit, error) {
 		_, _ = io.Copy(io.Discard, os.NewFile(startup.LifelineFD, "lifeline"))
 		g.end(control.Exit{Reason: "kill"})
 	}()
-	server := control.NewServer(listener, &handler{guest: g, state: control.Ready})
+	word, err := began(files)
+	if err != nil {
+		return nil, err
+	}
+	if word != "" {
+		if _, err := fmt.Fprintf(console, "goes on, %s\n", word); err != nil {
+			return nil, err
+		}
+	}
+	server := control.NewServer(listener, &handler{guest: g, state: control.Ready, description: config.Machine})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
 	<-g.ended
@@ -74,7 +83,8 @@ func (silence) Write(p []byte) (int, error) { return len(p), nil }
 
 // handler does what is asked.
 type handler struct {
-	guest *guest
+	guest       *guest
+	description string // a machine file
 
 	mu      sync.Mutex
 	state   control.State

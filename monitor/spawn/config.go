@@ -25,6 +25,10 @@ type Config struct {
 	Initrd  []*os.File // the archives of one, as package archives joins them; nil for none
 	Cmdline string
 
+	// State and Memory are what a machine like this one was saved as, to go on from
+	// instead of a kernel; nil for one that boots.
+	State, Memory *os.File
+
 	// Host is what was opened for the machine, with Options.Monitor. Start closes its
 	// files, which are the monitor's then; the Host itself is closed after the
 	// process's end.
@@ -70,15 +74,22 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 	switch {
 	case c.Machine == nil || c.Host == nil:
 		return nil, nil, errors.New("no machine, or nothing that was opened for it")
-	case c.Kernel == nil || c.Control == nil:
+	case c.Control == nil || c.Kernel == nil && c.State == nil:
 		return nil, nil, errors.New("no kernel, or no control socket")
+	case (c.State == nil) != (c.Memory == nil):
+		return nil, nil, errors.New("a state without memory, or memory without a state")
 	case len(c.Initrd) > archives.MaxParts || slices.Contains(c.Initrd, nil):
 		return nil, nil, fmt.Errorf("initrd of %d archives: want at most %d, each an open file", len(c.Initrd), archives.MaxParts)
 	}
 	var own handover.Files
-	own.Add(handover.Kernel, "", c.Kernel)
-	if len(c.Initrd) > 0 {
-		own.Add(handover.Initrd, "", c.Initrd...)
+	if c.State != nil {
+		own.Add(handover.State, "", c.State)
+		own.Add(handover.Memory, "", c.Memory)
+	} else {
+		own.Add(handover.Kernel, "", c.Kernel)
+		if len(c.Initrd) > 0 {
+			own.Add(handover.Initrd, "", c.Initrd...)
+		}
 	}
 	if c.Serial != nil {
 		own.Add(handover.Terminal, "", c.Serial)

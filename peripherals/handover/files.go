@@ -15,6 +15,8 @@ const (
 	KVM      Use = "kvm"          // /dev/kvm
 	Kernel   Use = "kernel"       // what the machine boots
 	Initrd   Use = "initrd"       // and what it has at hand then
+	State    Use = "state"        // what it goes on from instead: a machine that was saved
+	Memory   Use = "memory"       // and what that one's RAM held
 	Terminal Use = "terminal"     // a stream socket: the console's output, and its input
 	Serial   Use = "serial"       // takes what the guest writes to COM1
 	Disk     Use = "disk"         // an image, then what it is backed by, one after the other
@@ -27,7 +29,7 @@ const (
 	Console  Use = "console"      // takes what the guest writes to its virtio console
 )
 
-var uses = []Use{KVM, Kernel, Initrd, Terminal, Serial, Disk, Tap, VHost, Frames, Share, Vsock, Broker, Console}
+var uses = []Use{KVM, Kernel, Initrd, State, Memory, Terminal, Serial, Disk, Tap, VHost, Frames, Share, Vsock, Broker, Console}
 
 // Files are open files by their uses. Whoever takes some owns them; the others are
 // closed with Close. The zero value has none.

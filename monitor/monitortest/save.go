@@ -1,0 +1,88 @@
+package monitortest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/mem"
+	"github.com/hullvm/hull/monitor/control"
+	"github.com/hullvm/hull/peripherals/handover"
+	"github.com/hullvm/hull/snapshot/memfile"
+	"github.com/hullvm/hull/vmstate"
+)
+
+// section is the one that the state of this machine has.
+const section = "test"
+
+// began reads the state that the machine is to go on from; empty for none.
+func began(files *handover.Files) (string, error) {
+	state, memory := files.TakeOne(handover.State, ""), files.TakeOne(handover.Memory, "")
+	if state == nil {
+		return "", nil
+	}
+	defer state.Close()
+	defer memory.Close()
+	s, err := vmstate.Read(state)
+	if err != nil {
+		return "", err
+	}
+	var word string
+	if _, err := s.In(section).Get(1, &word); err != nil {
+		return "", err
+	}
+	return word, s.Unknown()
+}
+
+// Save writes down a machine that has nothing: a state of one section, and memory
+// of the description's size.
+func (h *handler) Save(ctx context.Context, f control.SaveFiles) (control.Saved, error) {
+	h.mu.Lock()
+	paused := h.state == control.Paused
+	h.mu.Unlock()
+	if !paused {
+		return control.Saved{}, control.Errorf(control.WrongState, "save: the machine is not paused")
+	}
+	s := vmstate.New()
+	if err := s.Out(section).Put(1, fmt.Sprintf("saved by %d", os.Getpid())); err != nil {
+		return control.Saved{}, err
+	}
+	var b bytes.Buffer
+	if err := s.Write(&b); err != nil {
+		return control.Saved{}, err
+	}
+	if _, err := f.State.Write(b.Bytes()); err != nil {
+		return control.Saved{}, err
+	}
+	sum := sha256.Sum256(b.Bytes())
+	written, err := h.writeMemory(ctx, f.Memory)
+	if err != nil {
+		return control.Saved{}, err
+	}
+	digest := written.Sums.Digest()
+	return control.Saved{
+		Memory: written.Data, Digest: hex.EncodeToString(digest[:]),
+		State: int64(b.Len()), StateSum: hex.EncodeToString(sum[:]),
+	}, written.Sums.Encode(f.Sums)
+}
+
+func (h *handler) writeMemory(ctx context.Context, f *os.File) (_ *memfile.Result, err error) {
+	m, err := configs.Parse("machine.toml", []byte(h.description))
+	if err != nil {
+		return nil, err
+	}
+	memory, err := mem.New(mem.Options{Size: uint64(m.Memory.Size), Overcommit: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, memory.Close()) }()
+	if err := memory.WriteAt([]byte("memory"), mem.PageSize); err != nil {
+		return nil, err
+	}
+	return memfile.Write(ctx, f, memory, memfile.Options{})
+}
