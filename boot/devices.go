@@ -25,6 +25,7 @@ func (l *loader) writeACPI() error {
 		LocalAPICAddr: uint32(mem.LocalAPIC),
 		Power:         l.Power,
 		PCI:           l.PCI,
+		Generation:    l.Generation,
 	}
 	count := make(map[Kind]uint32)
 	for _, d := range l.Devices {

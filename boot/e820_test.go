@@ -46,6 +46,29 @@ func TestMemoryMap(t *testing.T) {
 	}
 }
 
+// The generation id must outlive a guest that takes the tables' memory back, and
+// one that wakes from its disk: its page is neither ACPI's nor NVS.
+func TestGenerationPageIsReserved(t *testing.T) {
+	for name, size := range map[string]uint64{"few tables": 100, "all there is room for": mem.ACPITablesSize} {
+		l := &loader{
+			Machine: Machine{Memory: newMemory(t, 64<<20)},
+			placed:  []Range{{"ACPI DSDT", mem.ACPITables, size}},
+		}
+		found := false
+		for _, r := range l.memoryMap() {
+			if r.Addr < mem.GenerationID+mem.GenerationIDSize && mem.GenerationID < r.Addr+mem.Addr(r.Size) {
+				if r.Kind != linux.E820Reserved {
+					t.Errorf("%s: %#x with %#x bytes is of kind %d", name, uint64(r.Addr), r.Size, r.Kind)
+				}
+				found = true
+			}
+		}
+		if !found {
+			t.Errorf("%s: the page is in no range", name)
+		}
+	}
+}
+
 // The guest's RAM is all in the map but for what lies between 639 KiB and 1 MiB.
 func TestMemoryMapOfTheSmallestAndTheLargest(t *testing.T) {
 	for _, size := range []uint64{1<<20 + mem.PageSize, mem.MaxSize} {

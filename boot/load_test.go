@@ -478,3 +478,23 @@ func TestKeyboardControllerHasTwoPorts(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+func TestTablesSayWhereTheGenerationIDIsAndLoadLeavesItAlone(t *testing.T) {
+	m := newMachine(t, 64<<20, boottest.NewBzImage(4096).Bytes())
+	m.Generation = &acpi.Generation{Addr: uint64(mem.GenerationID), GPE: 3}
+	id := bytes.Repeat([]byte{0xa5}, mem.GenerationIDSize)
+	if err := m.Memory.WriteAt(id, mem.GenerationID); err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m)
+	at := placed(t, s, "ACPI DSDT")
+	dsdt := read(t, m, at.Addr, int(at.Size))
+	// ADDR, a package of two integers: what is below 4 GiB, and nothing above.
+	addr := append([]byte("ADDR\x12\x08\x02\x0c"), binary.LittleEndian.AppendUint32(nil, uint32(mem.GenerationID))...)
+	if !bytes.Contains(dsdt, append(addr, 0)) || !bytes.Contains(dsdt, []byte("_E03")) {
+		t.Errorf("no generation id in %x", dsdt)
+	}
+	if !bytes.Equal(read(t, m, mem.GenerationID, len(id)), id) {
+		t.Error("its page was written")
+	}
+}

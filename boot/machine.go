@@ -56,6 +56,10 @@ type Machine struct {
 	// PCI is the host bridge, nil for a machine without one.
 	PCI *acpi.PCI
 
+	// Generation is where the machine's generation id is, nil for a machine without
+	// one. Load does not write it.
+	Generation *acpi.Generation
+
 	// Power says where the ACPI power-management registers are. The zero value
 	// stands for acpi.DefaultPower.
 	Power acpi.Power

@@ -184,6 +184,7 @@ func (m *Machine) load(c *Config, cpus *cpuid.Table) (boot.Start, error) {
 		CommandLine: c.Cmdline,
 		Devices:     bootDevices(),
 		Power:       acpi.DefaultPower,
+		Generation:  &generation,
 		GiantPages:  cpus.GiantPages(),
 	}
 	if c.Machine.HasPCI() {

@@ -136,6 +136,9 @@ func (m *Machine) enter() {
 	}
 	err := m.restored.startTime(m)
 	if err == nil {
+		err = m.RenewGeneration()
+	}
+	if err == nil {
 		m.resumeDevices()
 		err = m.everyVCPU(pausedClock, toRunning)
 	}

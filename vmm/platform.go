@@ -1,6 +1,7 @@
 package vmm
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/hullvm/hull/devices/pvpanic"
 	"github.com/hullvm/hull/devices/rtc"
 	"github.com/hullvm/hull/devices/uart"
+	"github.com/hullvm/hull/devices/vmgenid"
 	"github.com/hullvm/hull/mem"
 )
 
@@ -34,13 +36,18 @@ const (
 	pvpanicSize = 1
 )
 
+// generation is where the guest finds the machine's generation id, and the event
+// that tells it of another one.
+var generation = acpi.Generation{Addr: uint64(mem.GenerationID), GPE: 0}
+
 // platform is the devices that every machine has, and the buses they stand on.
 type platform struct {
 	ports, mmio *devices.Bus
 
-	uart *uart.UART
-	pm   *acpipm.PM
-	all  []chip
+	uart       *uart.UART
+	pm         *acpipm.PM
+	generation *vmgenid.Device
+	all        []chip
 
 	guestStatus atomic.Pointer[GuestStatus]
 }
@@ -86,9 +93,20 @@ func (m *Machine) addPlatform(c *Config) error {
 		PowerOff: func() { m.end(Exit{Reason: PowerOff}) },
 		Reset:    func() { m.end(Exit{Reason: Reset}) },
 	})
+	var err error
+	p.generation, err = vmgenid.New(vmgenid.Config{
+		Memory: m.memory,
+		Addr:   mem.Addr(generation.Addr),
+		ID:     firstGeneration(c),
+		Notify: func() { p.pm.RaiseGPE(generation.GPE) },
+	})
+	if err != nil {
+		return err
+	}
 	p.all = []chip{
 		{"com1", p.uart},
 		{"acpi-pm", p.pm},
+		{"generation", p.generation},
 		{"rtc", rtc.New(rtc.Config{Line: lines["RTC"], Clock: clock, MemoryBelow4G: below, MemoryAbove4G: above})},
 		{"i8042", i8042.New(i8042.Config{Reset: func() { m.end(Exit{Reason: Reset}) }})},
 		{"debug-port", debugport.New(debugport.Config{Mark: m.bootMark})},
@@ -107,7 +125,6 @@ func (m *Machine) addPlatform(c *Config) error {
 		ports = append(ports, d.device.Regions()...)
 	}
 	if c.Machine.HasPCI() {
-		var err error
 		if ports, err = m.addPCI(c, p.mmio, ports); err != nil {
 			return err
 		}
@@ -137,6 +154,26 @@ func bootDevices() []boot.Device {
 		{Name: "PEVT", Kind: boot.PVPanic, Addr: pvpanicBase, Size: pvpanicSize},
 	}
 }
+
+// newGeneration is a generation that no machine has had.
+func newGeneration() (id vmgenid.ID) {
+	_, _ = rand.Read(id[:]) // never fails
+	return id
+}
+
+// firstGeneration is that of a machine which boots. One that goes on has in its
+// RAM what it had, until it hears of another.
+func firstGeneration(c *Config) (id vmgenid.ID) {
+	if c.Restore == nil {
+		id = newGeneration()
+	}
+	return id
+}
+
+// RenewGeneration tells the guest that this is another machine than it was: that
+// what must not exist twice, such as the state of its random numbers, it has to
+// make anew. A paused machine hears of it when it goes on.
+func (m *Machine) RenewGeneration() error { return m.platform.generation.Renew(newGeneration()) }
 
 // lineFailed ends the machine: an interrupt that cannot be delivered is a guest
 // that waits for ever.

@@ -71,7 +71,7 @@ func (m *Machine) judge(s *vmstate.State, cpus *cpuid.Table) (*restored, error) 
 func (m *Machine) loadDevices(s *vmstate.State) error {
 	var errs []error
 	for _, p := range m.platform.all {
-		errs = append(errs, loadKeeper(p.device, s.In(platformSection).At(p.name)))
+		errs = append(errs, p.device.Load(s.In(platformSection).At(p.name)))
 	}
 	if m.pci != nil {
 		errs = append(errs, m.pci.load(s.In(pciSection)))

@@ -67,7 +67,7 @@ func vcpuSection(i int) string { return fmt.Sprintf("vcpu/%d", i) }
 func (m *Machine) saveDevices(s *vmstate.State) error {
 	var errs []error
 	for _, p := range m.platform.all {
-		errs = append(errs, saveKeeper(p.device, s.Out(platformSection).At(p.name)))
+		errs = append(errs, p.device.Save(s.Out(platformSection).At(p.name)))
 	}
 	if m.pci != nil {
 		errs = append(errs, m.pci.save(s.Out(pciSection)))

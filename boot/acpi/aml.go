@@ -18,8 +18,12 @@ const (
 	opScope     = 0x10
 	opBuffer    = 0x11
 	opPackage   = 0x12
+	opMethod    = 0x14
+	opDualName  = 0x2e
 	opExtended  = 0x5b
+	opRoot      = 0x5c
 	opExtDevice = 0x82 // behind opExtended
+	opNotify    = 0x86
 )
 
 // amlInteger encodes v in the shortest way (section 20.2.3, ConstObj and
@@ -63,6 +67,16 @@ func amlDevice(name nameSeg, terms ...[]byte) []byte {
 // amlPackage is Package (n) {elements}, of at most 255 elements.
 func amlPackage(elements ...[]byte) []byte {
 	return amlPackaged([]byte{opPackage}, join([]byte{byte(len(elements))}, join(elements...)))
+}
+
+// amlMethod is Method (name, 0, NotSerialized) {terms}.
+func amlMethod(name nameSeg, terms ...[]byte) []byte {
+	return amlPackaged([]byte{opMethod}, join(name[:], []byte{0}, join(terms...)))
+}
+
+// amlNotify is Notify (\scope.name, value).
+func amlNotify(scope, name nameSeg, value uint64) []byte {
+	return join([]byte{opNotify, opRoot, opDualName}, scope[:], name[:], amlInteger(value))
 }
 
 // amlBuffer is Buffer (n) {data}.

@@ -15,6 +15,8 @@ var (
 	nameBBN = nameSeg{'_', 'B', 'B', 'N'} // base bus number
 	nameCID = nameSeg{'_', 'C', 'I', 'D'} // compatible id
 	nameCRS = nameSeg{'_', 'C', 'R', 'S'} // current resources
+	nameDDN = nameSeg{'_', 'D', 'D', 'N'} // DOS device name
+	nameGPE = nameSeg{'_', 'G', 'P', 'E'} // general-purpose events
 	nameHID = nameSeg{'_', 'H', 'I', 'D'} // hardware id
 	namePRT = nameSeg{'_', 'P', 'R', 'T'} // PCI interrupt routing table
 	nameS5  = nameSeg{'_', 'S', '5', '_'} // soft off

@@ -22,6 +22,7 @@ func hullMachine(n int) Config {
 		LocalAPICAddr: uint32(mem.LocalAPIC),
 		Power:         DefaultPower,
 		Clock:         true,
+		Generation:    &Generation{Addr: uint64(mem.GenerationID)},
 		Devices: []Device{
 			{Name: "COM1", HID: "PNP0501", UID: 1, Ports: []PortRange{{0x3f8, 8}}, IRQs: []uint8{4}},
 			{Name: "RTC", HID: "PNP0B00", UID: 1, Ports: []PortRange{{0x70, 2}}, IRQs: []uint8{8}},
@@ -53,6 +54,7 @@ func machines() map[string]Config {
 	everything.Power.Timer32 = true
 	everything.Power.SCI = 11
 	everything.Power.GPE0Size = 16
+	everything.Generation = &Generation{Addr: 0x12_3456_7898, GPE: 63}
 	everything.Devices = []Device{
 		{Name: "K", HID: "PNP0303", UID: 0, Status: 0xb, Ports: []PortRange{{0x60, 1}, {0x64, 1}}, IRQs: []uint8{1}},
 		{Name: "_X9", HID: "ABCD1234", UID: math.MaxUint32, IRQs: []uint8{15, 16, 23}},
@@ -64,6 +66,7 @@ func machines() map[string]Config {
 	bare := hullMachine(1)
 	bare.Devices = nil
 	bare.Power.GPE0Size = 0
+	bare.Generation = nil
 	return map[string]Config{
 		"one-processor":    hullMachine(1),
 		"eight-processors": hullMachine(8),
@@ -237,6 +240,11 @@ func TestBuildRefuses(t *testing.T) {
 		"a window past 4 GiB":  {func(c *Config) { c.PCI = hullPCI(); c.PCI.Window32.Size = 1 << 31 }, "below 4 GiB"},
 		"a low window":         {func(c *Config) { c.PCI = hullPCI(); c.PCI.Window64.Base = 1 << 20 }, "above 4 GiB"},
 		"an ISA interrupt":     {func(c *Config) { c.PCI = hullPCI(); c.PCI.Interrupts[2] = 9 }, "interrupt 9"},
+		"no generation":        {func(c *Config) { c.Generation.Addr = 0 }, "generation id: address 0x0"},
+		"a crooked generation": {func(c *Config) { c.Generation.Addr += 4 }, "a multiple of 8"},
+		"no such event":        {func(c *Config) { c.Generation.GPE = 32 }, "event 32: there are 32"},
+		"no events":            {func(c *Config) { c.Power.GPE0Size = 0 }, "event 0: there are 0"},
+		"its name twice":       {device(Device{Name: "VGEN", HID: "PNP0501"}), "two of that name"},
 		"a high interrupt":     {device(Device{Name: "A", HID: "PNP0501", IRQs: []uint8{24}}), "the highest is 23"},
 	} {
 		c := hullMachine(1)

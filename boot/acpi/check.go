@@ -30,7 +30,12 @@ func (c *Config) check() error {
 			return fmt.Errorf("PCI: %w", err)
 		}
 	}
-	names := make(map[nameSeg]bool)
+	if c.Generation != nil {
+		if err := c.Generation.check(&c.Power); err != nil {
+			return fmt.Errorf("generation id: %w", err)
+		}
+	}
+	names := map[nameSeg]bool{nameGeneration: c.Generation != nil}
 	for _, d := range c.Devices {
 		name, err := d.check()
 		if err != nil {

@@ -22,6 +22,9 @@ type Config struct {
 	// PCI is the host bridge; nil for none.
 	PCI *PCI
 
+	// Generation is where the machine's generation id is; nil for none.
+	Generation *Generation
+
 	// KeyboardController says there is an i8042 the guest should look for.
 	KeyboardController bool
 

@@ -11,12 +11,20 @@ func dsdt(c *Config) []byte {
 	if c.PCI != nil {
 		devices = append(devices, amlPCI(c.PCI)...)
 	}
+	var events [][]byte
+	if c.Generation != nil {
+		devices = append(devices, c.Generation.device())
+		events = append(events, c.Generation.event())
+	}
 	// \_S5 is what to write to SLP_TYPa and SLP_TYPb (section 7.4.2.6).
 	sleep := amlInteger(uint64(c.Power.SleepTypeS5))
 	aml := join(
 		amlName(nameS5, amlPackage(sleep, sleep, amlInteger(0), amlInteger(0))),
 		amlScope(nameSB, devices...),
 	)
+	if events != nil {
+		aml = join(aml, amlScope(nameGPE, events...))
+	}
 	return table("DSDT", dsdtRevision, aml)
 }
 
