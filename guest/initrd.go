@@ -23,7 +23,7 @@ const (
 )
 
 // wishedModules serve devices of every machine; a kernel may lack them.
-var wishedModules = []string{"button", "evdev", "pvpanic_mmio"}
+var wishedModules = []string{"button", "evdev", "pvpanic_mmio", "vmgenid"}
 
 // buildInitrd makes the initrd that the description's [init] asks for. What it has
 // in common with other machines' is made once.
