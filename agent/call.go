@@ -20,6 +20,10 @@ const (
 	maxRemark = 4 << 10
 )
 
+// ErrNoBuiltin says that the agent is older than the built-in that it was asked
+// for, or runs where there is none of the kind.
+var ErrNoBuiltin = errors.New("the agent has no such built-in")
+
 // BuiltinError says that a built-in was done without success.
 type BuiltinError struct {
 	Name   string
@@ -34,15 +38,19 @@ func (e *BuiltinError) Error() string {
 	return fmt.Sprintf("built-in %q: %s", e.Name, strings.TrimPrefix(e.Text, e.Name+": "))
 }
 
-// Call runs a built-in to its end: its error is then a [*BuiltinError], or one of
-// [Client.Spawn] and [Process.Wait]. The end of ctx ends it. Stdin and stdout may
-// be nil.
+// Call runs a built-in to its end: its error is then a [*BuiltinError], or
+// [ErrNoBuiltin], or one of [Client.Spawn] and [Process.Wait]. The end of ctx ends
+// it. Stdin and stdout may be nil.
 func (c *Client) Call(ctx context.Context, stdin io.Reader, stdout io.Writer, name string, args ...string) error {
 	remark := &capped{most: maxRemark}
 	p, err := c.Spawn(ctx, Command{
 		Args: append([]string{name}, args...), Builtin: true, KillOnDisconnect: true,
 		Stdin: stdin, Stdout: stdout, Stderr: remark,
 	})
+	var refused *SpawnError
+	if errors.As(err, &refused) && refused.Errno == unix.ENOENT {
+		return fmt.Errorf("built-in %q: %w", name, ErrNoBuiltin)
+	}
 	if err != nil {
 		return err
 	}

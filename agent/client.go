@@ -230,7 +230,7 @@ func (c *Client) Spawn(ctx context.Context, cmd Command) (*Process, error) {
 		return nil, err
 	}
 	if cmd.Builtin && c.version < versionBuiltin {
-		return nil, fmt.Errorf("built-in %q: the agent speaks version %d of the protocol, which has none", cmd.Args[0], c.version)
+		return nil, fmt.Errorf("built-in %q: version %d of the protocol: %w", cmd.Args[0], c.version, ErrNoBuiltin)
 	}
 	p := newProcess(c, &cmd, req)
 	c.mu.Lock()

@@ -19,22 +19,27 @@ const (
 	mostPause  = 10 * time.Millisecond
 )
 
+var errRetired = errors.New("the machine is about to end")
+
 // Freezer freezes everything below one directory of cgroup2. Its methods may be
 // used from any goroutine.
 type Freezer struct {
 	dir  string
 	gate gate
 
+	life context.Context // until Retire
+	die  context.CancelFunc
+
 	turn   chan struct{} // who has its one token may change what follows
 	frozen []string      // the groups that we froze; those that were frozen before are not ours to thaw
 	whole  bool          // they are frozen, and with them all processes
-	over   bool
 }
 
 // New returns a Freezer for the processes in and below dir, in a guest the root
 // of cgroup2. Nothing is asked of the kernel before the first Freeze.
 func New(dir string) *Freezer {
 	f := &Freezer{dir: dir, turn: make(chan struct{}, 1)}
+	f.life, f.die = context.WithCancel(context.Background())
 	f.gate.init()
 	f.turn <- struct{}{}
 	return f
@@ -48,12 +53,15 @@ func (f *Freezer) Freeze(ctx context.Context) error {
 		return fmt.Errorf("freeze: %w", err)
 	}
 	defer f.end()
-	if f.over {
-		return errors.New("freeze: the machine is about to end")
+	if f.life.Err() != nil {
+		return fmt.Errorf("freeze: %w", errRetired)
 	}
 	if f.whole {
 		return nil
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(f.life, func() { cancel(errRetired) })()
 	err := f.supported()
 	if err == nil {
 		err = f.gate.shut(ctx)
@@ -81,9 +89,9 @@ func (f *Freezer) Thaw(ctx context.Context) error {
 // Retire thaws for good: later calls of Freeze are refused. For a machine that
 // ends, whose processes are to end in order.
 func (f *Freezer) Retire() error {
-	<-f.turn // its holder is bounded by its context
+	f.die()
+	<-f.turn // whoever has it is told
 	defer f.end()
-	f.over = true
 	return f.thaw()
 }
 

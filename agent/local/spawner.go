@@ -27,6 +27,10 @@ type Options struct {
 	// its own, so that nothing it starts escapes a kill. Where it is "", or no
 	// cgroup can be made, a kill reaches the process group.
 	Cgroup string
+
+	// Enter, if there is one, is called before each start, which it may refuse,
+	// and what it returned once the program runs.
+	Enter func() (leave func(), err error)
 }
 
 // Spawner starts processes of this machine. It is an [agent.Spawner].
@@ -34,13 +38,14 @@ type Spawner struct {
 	reaper  *reap.Reaper
 	root    rootFS
 	cgroups *cgroups
+	enter   func() (leave func(), err error)
 }
 
 var _ agent.Spawner = (*Spawner)(nil)
 
 // NewSpawner returns a Spawner; it needs no end.
 func NewSpawner(o Options) *Spawner {
-	s := &Spawner{reaper: o.Reaper, root: rootFS{o.Root}}
+	s := &Spawner{reaper: o.Reaper, root: rootFS{o.Root}, enter: o.Enter}
 	if s.reaper == nil {
 		s.reaper = reap.New()
 	}
@@ -77,6 +82,13 @@ func (s *Spawner) Start(p *agent.Program) (agent.Running, error) {
 }
 
 func (s *Spawner) fork(pr *process, p *agent.Program, program, dir string, far [3]*os.File) error {
+	if s.enter != nil {
+		leave, err := s.enter()
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	attr := &syscall.ProcAttr{
 		Dir: dir,
 		Env: p.Env,

@@ -19,6 +19,7 @@ func (s *system) finish(e exit, reboot bool) {
 	if !reboot {
 		tellExit(e)
 	}
+	s.retire()
 	endAll()
 	unix.Sync()
 	drainConsole()

@@ -2,6 +2,7 @@ package pid1
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -27,7 +28,9 @@ func (s *system) main() {
 		env = defaultEnv
 	}
 	_ = mark(markMain)
-	child, err := startMain(s.reaper, c, env)
+	leave := s.freezer.Await()
+	child, err := startMain(s.reaper, c, env, openGroup(s.groups, mainGroup))
+	leave()
 	if err != nil {
 		say(fmt.Sprintf("command %q: start: %v", c.Exec[0], err))
 		s.finish(exitOfStart(err), false)
@@ -37,6 +40,7 @@ func (s *system) main() {
 	case <-child.Done():
 		s.finish(endOf(child), false)
 	case e := <-s.end:
+		s.retire() // what stands still does not hear a signal
 		status := endMain(child, e.hangup)
 		if e.status != nil {
 			status = *e.status
@@ -45,12 +49,14 @@ func (s *system) main() {
 	}
 }
 
-// startMain starts the main process in the foreground of the console.
+// startMain starts the main process in the foreground of the console, and in a
+// cgroup, which may be nil. It closes the cgroup.
 //
 // The session is this process's own, which never ends: when the leader of a
 // session does, the kernel hangs its terminal up and drops what is not sent yet,
 // and with it the main process's last words.
-func startMain(reaper *reap.Reaper, c *bootconf.Config, env []string) (*reap.Child, error) {
+func startMain(reaper *reap.Reaper, c *bootconf.Config, env []string, group *os.File) (*reap.Child, error) {
+	defer group.Close() // a nil one says so, and no more
 	dir := c.Dir
 	if dir == "" {
 		dir = "/"
@@ -75,6 +81,13 @@ func startMain(reaper *reap.Reaper, c *bootconf.Config, env []string) (*reap.Chi
 		Env:   env,
 		Files: []uintptr{uintptr(fd), uintptr(fd), uintptr(fd)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: tty, Ctty: fd},
+	}
+	if group != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(group.Fd())
+		if child, err := reaper.Start(program, c.Exec, attr, reap.Options{}); err == nil {
+			return child, nil
+		}
+		attr.Sys.UseCgroupFD = false // a kernel before 5.7 cannot start it there
 	}
 	return reaper.Start(program, c.Exec, attr, reap.Options{})
 }

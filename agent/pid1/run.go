@@ -13,6 +13,7 @@ import (
 
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/agent/bootconf"
+	"github.com/hullvm/hull/agent/freezer"
 	"github.com/hullvm/hull/agent/reap"
 )
 
@@ -37,6 +38,9 @@ type system struct {
 	server *agent.Server // of the agent's protocol; nil where it is not served
 	end    chan ending
 	child  atomic.Pointer[reap.Child] // the main process, once it was started
+
+	groups  string // a directory of cgroup2 below which each process gets a group; "" where there is none
+	freezer *freezer.Freezer
 }
 
 // Run is the life of the first process: it ends with the machine. In any other
@@ -45,7 +49,7 @@ func Run() error {
 	if os.Getpid() != 1 {
 		return errors.New("this is the first process of a guest, and does nothing in another")
 	}
-	s := &system{end: make(chan ending, 1)}
+	s := &system{end: make(chan ending, 1), freezer: freezer.New(cgroupRoot)}
 	defer s.guard()
 	err := s.run()
 	s.fatal(err)
@@ -98,6 +102,7 @@ func (s *system) run() error {
 	if s.conf.Lab != nil {
 		return s.lab()
 	}
+	s.groups = makeGroups(guestCgroup)
 	if s.conf.VsockPort != 0 {
 		if err := s.serve(s.conf.VsockPort); err != nil {
 			return err
@@ -124,10 +129,12 @@ func (s *system) watchSignals() {
 	})
 }
 
-// ask wants the machine to end. The first wish counts.
+// ask wants the machine to end. The first wish counts. A main process that waits
+// for a thaw, or stands still, would not hear of it.
 func (s *system) ask(e ending) {
 	select {
 	case s.end <- e:
+		s.start(s.retire)
 	default:
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"maps"
+	"net"
 
-	"github.com/mdlayher/vsock"
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/agent"
@@ -18,42 +18,30 @@ import (
 	"github.com/hullvm/hull/agent/netconf"
 )
 
-// guestCgroup is below which each process that a client starts has a cgroup of
-// its own.
-const guestCgroup = "/sys/fs/cgroup/hull"
-
 // maxInterface bounds the description of an interface that a client sends, in
 // bytes.
 const maxInterface = 64 << 10
 
 // serve answers clients on a vsock port until the machine ends.
 func (s *system) serve(port uint32) error {
-	l, err := vsock.Listen(port, nil)
+	listen := func() (net.Listener, error) { return listenVsock(port) }
+	l, err := listen()
 	if err != nil {
-		return fmt.Errorf("vsock port %d: listen: %w", port, err)
-	}
-	cgroup := guestCgroup
-	if err := os.Mkdir(cgroup, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		cgroup = "" // without cgroup2 a kill reaches the process group
+		return err
 	}
 	s.server = agent.NewServer(agent.ServerOptions{
-		Spawner:  local.NewSpawner(local.Options{Reaper: s.reaper, Cgroup: cgroup}),
+		Spawner:  local.NewSpawner(local.Options{Reaper: s.reaper, Cgroup: s.groups, Enter: s.freezer.Enter}),
 		Builtins: s.builtins(),
 		Remark:   say,
 	})
 	s.start(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				say(fmt.Sprintf("vsock port %d: accept: %v", port, err))
-				return
-			}
+		acceptAll(context.Background(), l, listen, say, func(c net.Conn) {
 			s.start(func() {
 				if err := s.server.Serve(context.Background(), c); err != nil {
 					say(err.Error())
 				}
 			})
-		}
+		})
 	})
 	return nil
 }
@@ -62,6 +50,7 @@ func (s *system) serve(port uint32) error {
 // can have.
 func (s *system) builtins() map[string]agent.Builtin {
 	all := builtins.All()
+	maps.Copy(all, s.freezer.Builtins())
 	all["network"] = s.setNetwork
 	all["poweroff"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{status: &exit{}}); return 0 }
 	all["reboot"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{reboot: true}); return 0 }
