@@ -25,10 +25,16 @@ const (
 )
 
 // lease asks for an address, sets it, and keeps it in the background.
-func lease(ctx context.Context, link netlink.Link, c bootconf.Interface, o Options) error {
-	d := &dhcp{link: link, dns: parseIPs(c.DNS), resolv: o.Resolv, remark: o.Remark}
+func (d *Devices) lease(ctx context.Context, k *keeper, c bootconf.Interface, tell bool) error {
+	o := &d.options
+	client := &dhcp{link: k.link, dns: parseIPs(c.DNS), resolv: o.Resolv, remark: o.Remark}
+	if tell {
+		client.tell = func(ip net.IP) { k.announce(ip, o.Remark) }
+	}
+	k.client = client
 	first := make(chan error, 1)
-	go d.run(ctx, first)
+	k.start(func(ctx context.Context) { client.run(ctx, first) })
+	k.end()
 	timer := time.NewTimer(o.LeaseTime)
 	defer timer.Stop()
 	select {
@@ -36,8 +42,10 @@ func lease(ctx context.Context, link netlink.Link, c bootconf.Interface, o Optio
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-k.ctx.Done():
+		return fmt.Errorf("%s: set up anew meanwhile", k.link.Attrs().Name)
 	case <-timer.C:
-		return fmt.Errorf("%s: no DHCP server answered within %v", link.Attrs().Name, o.LeaseTime)
+		return fmt.Errorf("%s: no DHCP server answered within %v", k.link.Attrs().Name, o.LeaseTime)
 	}
 }
 
@@ -47,6 +55,7 @@ type dhcp struct {
 	dns    []net.IP // instead of the server's
 	resolv string
 	remark func(string)
+	tell   func(net.IP) // hears of addresses that were not there before; may be nil
 
 	held *setting // what is set now
 }
@@ -149,6 +158,9 @@ func (d *dhcp) change(s *setting) error {
 	}
 	if err := s.apply(d.link, d.resolv); err != nil {
 		return err
+	}
+	if d.held == nil && d.tell != nil {
+		d.tell(s.address.IP)
 	}
 	d.held = s
 	return nil

@@ -21,13 +21,13 @@ const deviceTime = 30 * time.Second
 // maxServers is how many name servers a resolver reads (resolv.conf(5), MAXNS).
 const maxServers = 3
 
-// Options are what Up wants beside the interface.
+// Options are what Devices want beside the interfaces.
 type Options struct {
 	// Resolv is the path of the resolver's configuration; "" leaves it alone.
 	Resolv string
 
 	// LeaseTime bounds the wait for a first DHCP lease. An interface without one
-	// by then is an error of Up, and goes on asking.
+	// by then is an error, and goes on asking.
 	LeaseTime time.Duration
 
 	// Remark is told, in one line, of what goes wrong later. It may be called
@@ -35,19 +35,17 @@ type Options struct {
 	Remark func(string)
 }
 
-// Up sets one interface up. A lease is renewed until ctx ends.
-func Up(ctx context.Context, c bootconf.Interface, o Options) error {
-	if o.Remark == nil {
-		o.Remark = func(string) {}
-	}
-	err := up(ctx, c, o)
+// Up sets one interface up. A lease is renewed until ctx ends, or the device is set
+// up anew; what it had leased before is given up.
+func (d *Devices) Up(ctx context.Context, c bootconf.Interface) error {
+	err := d.up(ctx, c)
 	if err != nil {
 		return fmt.Errorf("network device %s: %w", c.MAC, err)
 	}
 	return nil
 }
 
-func up(ctx context.Context, c bootconf.Interface, o Options) error {
+func (d *Devices) up(ctx context.Context, c bootconf.Interface) error {
 	mac, err := net.ParseMAC(c.MAC)
 	if err != nil {
 		return err
@@ -56,27 +54,42 @@ func up(ctx context.Context, c bootconf.Interface, o Options) error {
 	if err != nil {
 		return err
 	}
+	k := d.take(ctx, link)
 	if err := netlink.LinkSetUp(link); err != nil {
+		k.end()
 		return fmt.Errorf("%s: up: %w", link.Attrs().Name, err)
 	}
+	return d.set(ctx, k, c, false)
+}
+
+// set gives a device that is up its addresses, and tells the network of them if
+// asked to.
+func (d *Devices) set(ctx context.Context, k *keeper, c bootconf.Interface, tell bool) error {
 	if c.Address == bootconf.DHCP {
-		return lease(ctx, link, c, o)
+		return d.lease(ctx, k, c, tell)
 	}
+	defer k.end()
 	address, err := netlink.ParseIPNet(c.Address)
 	if err != nil {
 		return err
 	}
 	s := setting{address: address, gateway: net.ParseIP(c.Gateway), dns: parseIPs(c.DNS)}
-	return s.apply(link, o.Resolv)
+	if err := s.apply(k.link, d.options.Resolv); err != nil {
+		return err
+	}
+	if tell {
+		k.announce(address.IP, d.options.Remark)
+	}
+	return nil
 }
 
 // awaitLink finds the interface with a MAC address, which may still be coming.
 func awaitLink(ctx context.Context, mac net.HardwareAddr) (netlink.Link, error) {
 	end := time.Now().Add(deviceTime)
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		links, err := netlink.LinkList()
-		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return nil, fmt.Errorf("list: %w", err)
+		links, err := list()
+		if err != nil {
+			return nil, err
 		}
 		for _, l := range links {
 			if l.Attrs().HardwareAddr.String() == mac.String() {
@@ -92,6 +105,15 @@ func awaitLink(ctx context.Context, mac net.HardwareAddr) (netlink.Link, error) 
 		case <-time.After(pause):
 		}
 	}
+}
+
+// list is all interfaces. One that comes or goes meanwhile may be missing.
+func list() ([]netlink.Link, error) {
+	links, err := netlink.LinkList()
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, fmt.Errorf("list: %w", err)
+	}
+	return links, nil
 }
 
 // setting is what an interface gets.

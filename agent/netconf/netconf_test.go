@@ -100,9 +100,9 @@ func TestAnAddressIsSetAsGiven(t *testing.T) {
 	guest, _ := wire(t)
 	resolv := filepath.Join(t.TempDir(), "resolv.conf")
 	for range 2 { // the second time over the first
-		err := Up(t.Context(), bootconf.Interface{
+		err := NewDevices(Options{Resolv: resolv}).Up(t.Context(), bootconf.Interface{
 			MAC: guestMAC, Address: "10.1.2.3/24", Gateway: "10.1.2.1", DNS: []string{"10.1.2.4", "fe80::1", "10.0.0.1", "10.0.0.2"},
-		}, Options{Resolv: resolv})
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestDHCPGivesAddressRouteAndNameServers(t *testing.T) {
 	resolv := filepath.Join(t.TempDir(), "resolv.conf")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := Up(ctx, bootconf.Interface{MAC: guestMAC, Address: bootconf.DHCP}, Options{Resolv: resolv, LeaseTime: time.Minute})
+	err := NewDevices(Options{Resolv: resolv, LeaseTime: time.Minute}).Up(ctx, bootconf.Interface{MAC: guestMAC, Address: bootconf.DHCP})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestALeaseIsRenewed(t *testing.T) {
 	}, dhcpv4.WithLeaseTime(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := Up(ctx, bootconf.Interface{MAC: guestMAC, Address: bootconf.DHCP}, Options{LeaseTime: time.Minute}); err != nil {
+	if err := NewDevices(Options{LeaseTime: time.Minute}).Up(ctx, bootconf.Interface{MAC: guestMAC, Address: bootconf.DHCP}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {
@@ -219,7 +219,7 @@ func TestNoServerIsAnErrorInTime(t *testing.T) {
 	wire(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := Up(ctx, bootconf.Interface{MAC: guestMAC, Address: bootconf.DHCP}, Options{LeaseTime: 50 * time.Millisecond})
+	err := NewDevices(Options{LeaseTime: 50 * time.Millisecond}).Up(ctx, bootconf.Interface{MAC: guestMAC, Address: bootconf.DHCP})
 	if err == nil || !strings.Contains(err.Error(), "no DHCP server answered") {
 		t.Errorf("got %v", err)
 	}

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/hullvm/hull/agent/netconf"
 )
 
 // leaseTime is how long the main process waits for an address by DHCP. Without
@@ -25,10 +23,7 @@ func (s *system) network() {
 		all.Add(1)
 		s.start(func() {
 			defer all.Done()
-			err := netconf.Up(context.Background(), c, netconf.Options{
-				Resolv: resolvConf, LeaseTime: leaseTime, Remark: say,
-			})
-			if err != nil {
+			if err := s.devices.Up(context.Background(), c); err != nil {
 				say(err.Error())
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/agent/bootconf"
 	"github.com/hullvm/hull/agent/freezer"
+	"github.com/hullvm/hull/agent/netconf"
 	"github.com/hullvm/hull/agent/reap"
 )
 
@@ -41,6 +42,7 @@ type system struct {
 
 	groups  string // a directory of cgroup2 below which each process gets a group; "" where there is none
 	freezer *freezer.Freezer
+	devices *netconf.Devices
 }
 
 // Run is the life of the first process: it ends with the machine. In any other
@@ -49,7 +51,11 @@ func Run() error {
 	if os.Getpid() != 1 {
 		return errors.New("this is the first process of a guest, and does nothing in another")
 	}
-	s := &system{end: make(chan ending, 1), freezer: freezer.New(cgroupRoot)}
+	s := &system{
+		end:     make(chan ending, 1),
+		freezer: freezer.New(cgroupRoot),
+		devices: netconf.NewDevices(netconf.Options{Resolv: resolvConf, LeaseTime: leaseTime, Remark: say}),
+	}
 	defer s.guard()
 	err := s.run()
 	s.fatal(err)

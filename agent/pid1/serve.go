@@ -15,7 +15,6 @@ import (
 	"github.com/hullvm/hull/agent/bootconf"
 	"github.com/hullvm/hull/agent/builtins"
 	"github.com/hullvm/hull/agent/local"
-	"github.com/hullvm/hull/agent/netconf"
 )
 
 // maxInterface bounds the description of an interface that a client sends, in
@@ -94,7 +93,7 @@ func (s *system) setNetwork(_ context.Context, b agent.BuiltinCall) int {
 	if err == nil {
 		// Its lease is renewed for as long as the machine runs, and not only for
 		// as long as the client is there.
-		err = netconf.Up(context.Background(), c, netconf.Options{Resolv: resolvConf, LeaseTime: leaseTime, Remark: say})
+		err = s.devices.Up(context.Background(), c)
 	}
 	if err != nil {
 		fmt.Fprintf(b.Stderr, "network: %v\n", err)
