@@ -158,6 +158,9 @@ func TestARenewedDeviceAsksAnewForAnAddress(t *testing.T) {
 	d.mu.Lock()
 	first := d.keepers[guest.Attrs().Index]
 	d.mu.Unlock()
+	mu.Lock()
+	before := asked[guestMAC]
+	mu.Unlock()
 	errs := d.Renew(ctx, []Renewal{{Device: "guest", Interface: bootconf.Interface{MAC: cloneMAC, Address: bootconf.DHCP}}})
 	if errs[0] != nil {
 		t.Fatal(errs)
@@ -171,8 +174,8 @@ func TestARenewedDeviceAsksAnewForAnAddress(t *testing.T) {
 	first.tasks.Wait() // or the old lease is still kept
 	mu.Lock()
 	defer mu.Unlock()
-	if asked[guestMAC] != 2 || asked[cloneMAC] != 2 {
-		t.Errorf("the server was asked %v times, for a discover and a request of each", asked)
+	if asked[guestMAC] != before || asked[cloneMAC] < 2 { // a discover, and a request
+		t.Errorf("the server was asked %v times, %d of them before", asked, before)
 	}
 }
 
