@@ -15,6 +15,7 @@ import (
 	"github.com/hullvm/hull/agent/bootconf"
 	"github.com/hullvm/hull/agent/builtins"
 	"github.com/hullvm/hull/agent/local"
+	"github.com/hullvm/hull/agent/renew"
 )
 
 // maxInterface bounds the description of an interface that a client sends, in
@@ -53,6 +54,7 @@ func (s *system) builtins() map[string]agent.Builtin {
 	all["network"] = s.setNetwork
 	all["poweroff"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{status: &exit{}}); return 0 }
 	all["reboot"] = func(context.Context, agent.BuiltinCall) int { s.ask(ending{reboot: true}); return 0 }
+	all["renew"] = renew.New(s.devices, s.freezer).Builtin
 	all["signal"] = s.signalMain
 	return all
 }
