@@ -35,6 +35,7 @@ type bar struct {
 	base      uint64
 	refused   bool   // wanted, and there is no place for it
 	refusedAt uint64 // the last such place
+	later     bool   // others are to be placed before, while a state is loaded
 	closed    bool
 }
 

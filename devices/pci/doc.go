@@ -20,6 +20,13 @@
 //
 //	ports.Add(root.PortRegions(pm.Regions()...)...)
 //
+// # State
+//
+// [RootComplex] keeps its functions' state: the guest's bits of configuration
+// space, which say where BARs are, the tables of MSI-X, and what waits to be
+// delivered. What a function is has to be the same where that is loaded. What is
+// behind a function has a state of its own.
+//
 // # Locks
 //
 // Function.mapping comes before Function.mu, and MSIX.mu before Function.mu.

@@ -77,13 +77,18 @@ func (f *Function) Interrupt(asserted bool) {
 // driveLocked makes Interrupt Status and the line what they have to be (sections
 // 6.1.2 and 7.5.1.1.4).
 func (f *Function) driveLocked() {
-	status := f.asserted && !f.msixEnabledLocked()
+	status, level := f.wantedLevelsLocked()
 	f.space.set(regStatus, statusInterrupt, status)
-	level := status && f.space.get16(regCommand)&cmdInterruptDisable == 0
 	if level != f.level {
 		f.level = level
 		f.line.Set(level)
 	}
+}
+
+// wantedLevelsLocked is what Interrupt Status and the line have to be.
+func (f *Function) wantedLevelsLocked() (status, level bool) {
+	status = f.asserted && !f.msixEnabledLocked()
+	return status, status && f.space.get16(regCommand)&cmdInterruptDisable == 0
 }
 
 // BusMaster reports whether the guest lets the function use its memory (section

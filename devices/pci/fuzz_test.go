@@ -8,6 +8,7 @@ import (
 	"github.com/hullvm/hull/devices/devicestest"
 	"github.com/hullvm/hull/devices/pci"
 	"github.com/hullvm/hull/devices/pci/pcitest"
+	"github.com/hullvm/hull/vmstate/vmstatetest"
 )
 
 // fuzzed is a function with one BAR of each kind and MSI-X in the first.
@@ -21,7 +22,7 @@ type fuzzed struct {
 
 const fuzzVectors = 3
 
-func newFuzzed(t *testing.T, name string) *fuzzed {
+func newFuzzed(t testing.TB, name string) *fuzzed {
 	z := &fuzzed{f: newFunction(name)}
 	moved := func(i int) func(uint64, bool) {
 		return func(base uint64, mapped bool) {
@@ -47,7 +48,8 @@ func newFuzzed(t *testing.T, name string) *fuzzed {
 }
 
 // FuzzPCI lets a guest do anything to two functions. After each step BARs, line
-// and vectors must be where the registers, read as a guest reads them, put them.
+// and vectors must be where the registers, read as a guest reads them, put them;
+// and at the end another machine must be able to go on from there.
 func FuzzPCI(f *testing.F) {
 	f.Add([]byte{0, 4, 1, 2, 0, 0, 0x10, 2, 0x00, 0x50, 1, 4, 1, 2, 0, 1, 0x10, 2, 0x00, 0x50})
 	f.Add([]byte{0, 4, 1, 6, 0, 0, 0x7e, 1, 0, 0x80, 3, 12, 0, 0, 0, 3, 0, 2, 0x10, 0xe0, 6, 0, 0, 0, 0})
@@ -89,12 +91,19 @@ func FuzzPCI(f *testing.F) {
 			}
 			check(t, m, functions)
 		}
+		moved := newSaved(t)
+		vmstatetest.RoundTrip(t, m.Root, moved.Root)
+		for i, z := range functions {
+			z.sameAs(t, moved.functions[i])
+			moved.functions[i].wants = z.wants
+		}
+		check(t, moved.Machine, moved.functions)
 	})
 }
 
 func (z *fuzzed) vectorRaise(i int) { z.vectors.At(i % fuzzVectors).Raise() }
 
-func check(t *testing.T, m *pcitest.Machine, functions []*fuzzed) {
+func check(t testing.TB, m *pcitest.Machine, functions []*fuzzed) {
 	t.Helper()
 	var places []uint64
 	for i, z := range functions {

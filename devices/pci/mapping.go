@@ -4,17 +4,17 @@ import (
 	"github.com/hullvm/hull/devices"
 )
 
-// wantedLocked is where the guest's registers put the BAR; ok is false where
-// they say that it is not decoded.
-func (f *Function) wantedLocked(b *bar) (base uint64, ok bool) {
+// wanted is where the registers in a space put the BAR; ok is false where they
+// say that it is not decoded.
+func (b *bar) wanted(s *space) (base uint64, ok bool) {
 	at := regBAR0 + 4*b.Index
-	base = uint64(f.space.get32(at))
+	base = uint64(s.get32(at))
 	if b.Wide {
-		base |= uint64(f.space.get32(at+4)) << 32
+		base |= uint64(s.get32(at+4)) << 32
 	}
 	// A base of 0 is one that nobody has set.
 	base &^= barMinSize - 1
-	return base, base != 0 && f.space.get16(regCommand)&cmdMemory != 0
+	return base, base != 0 && s.get16(regCommand)&cmdMemory != 0
 }
 
 // place maps the BARs where the registers put them. Several calls at once leave
@@ -54,9 +54,9 @@ func (f *Function) settle() (left bool) {
 // settleBAR is settle for one BAR. The caller holds mapping.
 func (f *Function) settleBAR(b *bar) (left bool) {
 	f.mu.Lock()
-	base, wanted := f.wantedLocked(b)
+	base, wanted := b.wanted(&f.space)
 	f.mu.Unlock()
-	wanted = wanted && !b.closed
+	wanted = wanted && !b.closed && !b.later
 	if b.mapped && wanted && b.base == base {
 		return false
 	}

@@ -157,7 +157,7 @@ func (m *MSIX) settleLocked(i int, control uint16) {
 	if masked {
 		if !e.masked {
 			e.masked = true
-			m.check(v.Mask())
+			m.did(v.Mask())
 		}
 		return
 	}
@@ -166,18 +166,18 @@ func (m *MSIX) settleLocked(i int, control uint16) {
 		Data: binary.LittleEndian.Uint32(e.raw[entryData:]),
 	}
 	if !e.isSet || e.set != message {
-		e.set, e.isSet = message, m.check(v.Set(message))
+		e.set, e.isSet = message, m.did(v.Set(message))
 	}
 	switch {
 	case !e.isSet && !e.masked: // the old message must not go out for the new one
 		e.masked = true
-		m.check(v.Mask())
+		m.did(v.Mask())
 	case e.isSet && e.masked:
-		e.masked = !m.check(v.Unmask())
+		e.masked = !m.did(v.Unmask())
 	}
 }
 
-func (m *MSIX) check(err error) bool {
+func (m *MSIX) did(err error) bool {
 	if err != nil {
 		m.failed.Add(1)
 	}
