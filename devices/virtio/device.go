@@ -38,6 +38,13 @@ const (
 // and from any goroutine. Activate, Deactivate, Pause and Resume are called one
 // at a time, with no lock of the transport's held that Activation's functions
 // need: the device may call those from within.
+//
+// A Device that is a [vmstate.Keeper] as well can be saved. Save is called, like
+// those, while the device is paused or not active. It writes what the driver can
+// know or have changed, and what has to match where that is loaded; features,
+// queues and the status are the transport's to keep. Load is called on a device as
+// it was made, before Activate. Where the device was active, Activate with
+// Activation.Held follows, and Resume later.
 type Device interface {
 	ID() ID
 
@@ -57,8 +64,9 @@ type Device interface {
 	// writable drops it.
 	WriteConfig(off uint64, p []byte)
 
-	// Activate starts the device: the driver has set DRIVER_OK. An error is the
-	// host's, and leaves the device in need of a reset.
+	// Activate starts the device: the driver has set DRIVER_OK, perhaps long ago
+	// and elsewhere (Activation.Held). An error is the host's, and leaves the
+	// device in need of a reset.
 	Activate(*Activation) error
 
 	// Deactivate ends what Activate began. When it returns, nothing of the
@@ -91,6 +99,13 @@ type Activation struct {
 	// Queues has an entry for each of QueueSizes, nil for a queue that the
 	// driver has not enabled.
 	Queues []*Queue
+
+	// Held activates the device as if Pause had been called at once: when
+	// Activate returns the device touches neither guest memory nor queues, and
+	// it does not until Resume. Workers of the queues honour it by themselves
+	// (see Queue.Hold); what else a device runs, and what it believes about
+	// being paused, is its own to begin that way.
+	Held bool
 
 	// ConfigChanged tells the driver that the configuration space changed. It
 	// may be called from any goroutine, until Deactivate returns.

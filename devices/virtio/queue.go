@@ -31,6 +31,7 @@ type Queue struct {
 	mu   sync.Mutex // guards what follows
 	ring *virtq.Queue
 	held bool // Next gives nothing: see Worker
+	cold bool // see Hold
 }
 
 // NewQueue makes a queue for a transport, which owns kick: the eventfd that the
@@ -63,6 +64,23 @@ func (q *Queue) hold(on bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.held = on
+}
+
+// Hold says whether workers that are started on the queue are parked from the
+// beginning, until they are resumed: it belongs to an activation that is held,
+// and is its transport's to call. Workers that run already do not mind.
+func (q *Queue) Hold(on bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.cold = on
+}
+
+// start says that a worker begins, and reports whether it is to be parked.
+func (q *Queue) start() (parked bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held = q.cold
+	return q.cold
 }
 
 // PutTogether is Put for chains of which the driver must see all used or none,

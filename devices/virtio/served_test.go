@@ -25,7 +25,12 @@ func startServed(t *testing.T, o virtqtest.Options, hook func()) *served {
 	t.Helper()
 	checkDescriptors(t)
 	devicestest.CheckGoroutines(t)
-	s := &served{d: virtqtest.New(t, o), failed: make(chan error, 10), hook: hook}
+	return serveOn(t, virtqtest.New(t, o), hook)
+}
+
+func serveOn(t *testing.T, d *virtqtest.Driver, hook func()) *served {
+	t.Helper()
+	s := &served{d: d, failed: make(chan error, 10), hook: hook}
 	w, err := virtio.StartWorker(s.d.Queue(), s.serve, func(err error) { s.failed <- err })
 	if err != nil {
 		t.Fatal(err)

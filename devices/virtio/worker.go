@@ -9,7 +9,7 @@ import (
 // notifies, and serves until there is nothing left.
 //
 //	            Pause             Resume
-//	running ─────────────> parked ──────> running
+//	running ─────────────> parked ──────> running     either may be the first
 //	   │  serve or queue      │
 //	   │  gave an error       │
 //	   ├──────────────> failed, which Resume does not change
@@ -45,15 +45,18 @@ const (
 
 // StartWorker starts a worker. serve takes and answers all the requests that q
 // has; the driver's notifications are off meanwhile. An error of serve, or of
-// the queue, is handed to broken once, and serve is not called again.
+// the queue, is handed to broken once, and serve is not called again. On a queue
+// that is held (Queue.Hold) the worker begins parked.
 func StartWorker(q *Queue, serve func() error, broken func(error)) (*Worker, error) {
 	kicks, err := NewKicks(q)
 	if err != nil {
 		return nil, err
 	}
-	q.hold(false)
 	w := &Worker{queue: q, kicks: kicks, serve: serve, broken: broken, done: make(chan struct{})}
 	w.changed.L = &w.mu
+	if q.start() {
+		w.want = workerParked
+	}
 	go w.loop()
 	return w, nil
 }

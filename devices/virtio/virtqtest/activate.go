@@ -28,12 +28,25 @@ type Active struct {
 // the device said that its driver broke the rules and WaitBroken did not ask.
 func Activate(t testing.TB, device virtio.Device, features uint64, drivers ...*Driver) *Active {
 	t.Helper()
+	return activate(t, device, false, features, drivers)
+}
+
+// ActivateHeld is Activate for a device that is to be still until Resume: one
+// whose state was loaded, and whose drivers were moved.
+func ActivateHeld(t testing.TB, device virtio.Device, features uint64, drivers ...*Driver) *Active {
+	t.Helper()
+	return activate(t, device, true, features, drivers)
+}
+
+func activate(t testing.TB, device virtio.Device, held bool, features uint64, drivers []*Driver) *Active {
+	t.Helper()
 	a := &Active{ConfigChanges: make(chan struct{}, 1), device: device, broken: make(chan error, 1)}
 	sizes := device.QueueSizes()
 	if len(drivers) > len(sizes) {
 		t.Fatalf("%d drivers: the device has %d queues", len(drivers), len(sizes))
 	}
 	a.Activation = &virtio.Activation{
+		Held:          held,
 		Features:      features | virtio.FeatureVersion1,
 		Queues:        make([]*virtio.Queue, len(sizes)),
 		ConfigChanged: func() { signal(a.ConfigChanges, struct{}{}) },
@@ -49,6 +62,7 @@ func Activate(t testing.TB, device virtio.Device, features uint64, drivers ...*D
 		a.Activation.Memory = d.Memory.Guest
 		a.Activation.Features |= d.Features()
 		a.Activation.Queues[i] = d.queue
+		d.queue.Hold(held)
 	}
 	if err := device.Activate(a.Activation); err != nil {
 		t.Fatalf("activate: %v", err)
@@ -62,6 +76,16 @@ func Activate(t testing.TB, device virtio.Device, features uint64, drivers ...*D
 		}
 	})
 	return a
+}
+
+// Resume lets a device go on that was activated to be held.
+func (a *Active) Resume() {
+	for _, q := range a.Activation.Queues {
+		if q != nil {
+			q.Hold(false)
+		}
+	}
+	a.device.Resume()
 }
 
 // Deactivate deactivates the device, once.

@@ -111,6 +111,8 @@ type ring interface {
 	kickWanted() bool
 	// interrupts asks for an interrupt when something more is used, or not.
 	interrupts(on bool)
+	// move is the ring as it stands, in a copy of its memory.
+	move(*Memory) ring
 }
 
 // New makes a driver and its queue, which end with t.
