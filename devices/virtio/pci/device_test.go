@@ -6,6 +6,7 @@ import (
 
 	"github.com/hullvm/hull/devices/virtio"
 	"github.com/hullvm/hull/devices/virtio/virtq"
+	"github.com/hullvm/hull/vmstate"
 )
 
 // fake is a device that writes down what is done to it, and panics where it is
@@ -74,7 +75,7 @@ func (f *fake) Activate(a *virtio.Activation) error {
 	f.mu.Lock()
 	f.a = a
 	f.mu.Unlock()
-	return f.call("activate", false, func() { f.active = true })
+	return f.call("activate", false, func() { f.active, f.paused = true, a.Held })
 }
 
 func (f *fake) Deactivate() {
@@ -84,6 +85,31 @@ func (f *fake) Deactivate() {
 func (f *fake) Pause() { _ = f.call("pause", true, func() { f.paused = true }) }
 
 func (f *fake) Resume() { _ = f.call("resume", true, func() { f.paused = false }) }
+
+// fakeState is what a fake keeps.
+type fakeState struct {
+	Config []byte `cbor:"1,keyasint"`
+}
+
+func (f *fake) Save(out vmstate.Out) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.active && !f.paused {
+		panic("save: the device is not paused")
+	}
+	return out.Put(1, fakeState{f.config[:]})
+}
+
+func (f *fake) Load(in vmstate.In) error {
+	var s fakeState
+	if _, err := in.Get(1, &s); err != nil {
+		return err
+	}
+	if len(s.Config) != len(f.config) {
+		return in.Refuse("configuration of %d bytes", len(s.Config))
+	}
+	return f.call("load", false, func() { copy(f.config[:], s.Config) })
+}
 
 // take lists the calls since the last time.
 func (f *fake) take() string {
@@ -147,6 +173,13 @@ func serve(q *virtio.Queue) error {
 			return err
 		}
 	}
+}
+
+func (*loopback) Save(out vmstate.Out) error { return out.Put(1, struct{}{}) }
+
+func (*loopback) Load(in vmstate.In) error {
+	_, err := in.Get(1, new(struct{}))
+	return err
 }
 
 func (l *loopback) Deactivate() {

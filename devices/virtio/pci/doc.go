@@ -7,6 +7,14 @@
 // writes against the rules is dropped and counted. While the guest has not set
 // Bus Master Enable the device is paused.
 //
+// # State
+//
+// A transport keeps its registers, the place in each queue, and its device, which
+// has to be a [vmstate.Keeper] for that. A device that was active is activated
+// within Load and held; guest memory is not touched before Resume. The first
+// Resume signals every queue and interrupts the driver once for each, since a
+// notification may have been under way between the two.
+//
 // # Locks
 //
 // control comes before mu. control serialises what the device is told (Activate,

@@ -115,14 +115,20 @@ func FuzzTransport(f *testing.F) {
 			}
 			g.check()
 		}
-		g.transport.Resume()
-		g.space.Command(0, pcitest.Memory)
-		g.space.SetBAR(0, home)
-		g.open()
-		g.enableMSIX()
-		for i, q := range g.start(virtio.FeatureVersion1, virtqtest.Options{Size: fuzzSize}) {
-			g.vectors.At(i + 1).Sent()
-			g.roundTrip(i, q, g.vectors.At(i+1))
+		// Wherever the guest is, it can go on elsewhere.
+		g.transport.Pause()
+		moved := g.move(g.memory.Copy(t), &watched{loopback: loopback{sizes: d.sizes}}, nil)
+		for _, g := range []*guest{g, moved} {
+			g.transport.Resume()
+			g.check()
+			g.space.Command(0, pcitest.Memory)
+			g.space.SetBAR(0, home)
+			g.open()
+			g.enableMSIX()
+			for i, q := range g.start(virtio.FeatureVersion1, virtqtest.Options{Size: fuzzSize}) {
+				g.vectors.At(i + 1).Sent()
+				g.roundTrip(i, q, g.vectors.At(i+1))
+			}
 		}
 	})
 }
@@ -158,6 +164,12 @@ func (g *guest) negotiateAny(features uint64) {
 // check looks for what cannot be. Registers are read past the BAR's place.
 func (g *guest) check() {
 	g.t.Helper()
+	g.checkSizes(fuzzSize)
+}
+
+// checkSizes is check for queues of most entries.
+func (g *guest) checkSizes(most int) {
+	g.t.Helper()
 	var p [commonSize]byte
 	for i := range p {
 		g.transport.Function().ReadBAR(0, uint64(i), p[i:i+1])
@@ -172,7 +184,7 @@ func (g *guest) check() {
 			g.t.Fatalf("vector at %#x is %#x", at, v)
 		}
 	}
-	if size := int(p[regQueueSize]) | int(p[regQueueSize+1])<<8; size > fuzzSize {
+	if size := int(p[regQueueSize]) | int(p[regQueueSize+1])<<8; size > most {
 		g.t.Fatalf("queue size is %d", size)
 	}
 }

@@ -40,7 +40,12 @@ func newGuest(t testing.TB, d virtio.Device, change func(*Config)) *guest {
 	t.Helper()
 	checkDescriptors(t)
 	devicestest.CheckGoroutines(t)
-	g := &guest{t: t, memory: virtqtest.NewMemory(t, 1<<20), vectors: new(pcitest.Vectors), bells: newDoorbells()}
+	return newGuestIn(t, virtqtest.NewMemory(t, 1<<20), d, change)
+}
+
+func newGuestIn(t testing.TB, m *virtqtest.Memory, d virtio.Device, change func(*Config)) *guest {
+	t.Helper()
+	g := &guest{t: t, memory: m, vectors: new(pcitest.Vectors), bells: newDoorbells()}
 	c := Config{
 		Name: "test", Device: d, Memory: g.memory.Guest,
 		Vectors: g.vectors.Make, Doorbells: g.bells, Line: &g.line,

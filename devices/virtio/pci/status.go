@@ -56,11 +56,8 @@ func (t *Transport) ended() {
 func (t *Transport) activation() (*virtio.Activation, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := &virtio.Activation{Memory: t.memory, Features: t.handshake.Features(), Queues: make([]*virtio.Queue, len(t.queues))}
-	a.ConfigChanged = func() { t.configChanged(a) }
-	a.Broken = func(err error) { t.broken(a, err) }
+	a := t.newActivation(t.handshake.Features())
 	t.running = a
-	options := virtio.RingOptions(a.Features)
 	for i := range t.queues {
 		q := &t.queues[i]
 		if !q.enabled {
@@ -68,11 +65,24 @@ func (t *Transport) activation() (*virtio.Activation, error) {
 		}
 		layout := virtq.Layout{Size: q.size, Desc: q.desc, Driver: q.driver, Device: q.device}
 		var err error
-		if a.Queues[i], err = virtio.NewQueue(i, t.memory, layout, options, t.kicks[i].event, &q.interrupt); err != nil {
+		if a.Queues[i], err = t.newQueue(i, layout, a.Features); err != nil {
 			return a, fmt.Errorf("queue %d: %w", i, err)
 		}
 	}
 	return a, nil
+}
+
+// newActivation is one without queues.
+func (t *Transport) newActivation(features uint64) *virtio.Activation {
+	a := &virtio.Activation{Memory: t.memory, Features: features, Queues: make([]*virtio.Queue, len(t.queues))}
+	a.ConfigChanged = func() { t.configChanged(a) }
+	a.Broken = func(err error) { t.broken(a, err) }
+	return a
+}
+
+// newQueue is a queue that lies where the driver says.
+func (t *Transport) newQueue(i int, l virtq.Layout, features uint64) (*virtio.Queue, error) {
+	return virtio.NewQueue(i, t.memory, l, virtio.RingOptions(features), t.kicks[i].event, &t.queues[i].interrupt)
 }
 
 // reset stops the device and puts every register back. The status reads as
@@ -95,7 +105,7 @@ func (t *Transport) reset() {
 func (t *Transport) stop() {
 	if t.active {
 		t.device.Deactivate()
-		t.active = false
+		t.active, t.cut, t.lame = false, false, false
 	}
 	t.ended()
 	for _, k := range t.kicks {

@@ -64,6 +64,8 @@ type Transport struct {
 	active  bool
 	held    bool // the device is active and paused
 	paused  bool // by the monitor
+	cut     bool // the device's state was loaded, and it has not run since
+	lame    bool // it needed a reset then, and waits for that
 	closed  bool
 
 	mu        sync.Mutex // guards what follows
@@ -177,46 +179,6 @@ func powerOf2(n uint64) uint64 { return 1 << bits.Len64(n-1) }
 
 // Function is the transport's PCI function.
 func (t *Transport) Function() *pci.Function { return t.function }
-
-// Pause holds the device still: see [virtio.Device]. It stays so over a reset
-// and another activation.
-func (t *Transport) Pause() {
-	t.control.Lock()
-	defer t.control.Unlock()
-	t.paused = true
-	t.hold()
-}
-
-// Resume undoes Pause.
-func (t *Transport) Resume() {
-	t.control.Lock()
-	defer t.control.Unlock()
-	t.paused = false
-	t.hold()
-}
-
-// masterMoved is told that the guest changed Bus Master Enable.
-func (t *Transport) masterMoved() {
-	t.control.Lock()
-	defer t.control.Unlock()
-	t.hold()
-}
-
-// hold pauses or resumes an active device: it is to be still while the monitor
-// says so, and while it may not use guest memory. A kernel that starts another
-// one in its place relies on the latter. The caller holds control.
-func (t *Transport) hold() {
-	want := t.paused || !t.function.BusMaster()
-	if !t.active || t.held == want {
-		return
-	}
-	t.held = want
-	if want {
-		t.device.Pause()
-	} else {
-		t.device.Resume()
-	}
-}
 
 // Close deactivates the device, takes its BAR off the bus and releases
 // descriptors. Registers still answer; the device is not activated again.
