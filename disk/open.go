@@ -116,14 +116,8 @@ func checkFormat(format string) error {
 
 // backingOf is the path and format of a qcow2 image's backing file, or "".
 func backingOf(f *os.File, o Options) (path, format string, err error) {
-	// The header is read through a descriptor of its own, so that f stays as it
-	// is; nothing is locked by it, and closing it gives up no lock.
-	h, err := hostfile.Dup(f)
+	header, err := readHeader(f)
 	if err != nil {
-		return "", "", fmt.Errorf("disk %q: %w", f.Name(), err)
-	}
-	header, err := qcow2.ReadHeader(h)
-	if err := errors.Join(err, h.Close()); err != nil {
 		return "", "", err
 	}
 	if header.BackingFile == "" {
