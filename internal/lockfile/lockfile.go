@@ -26,13 +26,18 @@ type Lock struct{ f *os.File }
 
 // Try takes the lock at path, or says that it is held: [ErrHeld]. The file is
 // made where it is not there, and never removed.
-func Try(path string) (*Lock, error) {
+func Try(path string) (*Lock, error) { return try(path, unix.LOCK_EX) }
+
+// TryShared is Try of a lock that others who share it may hold as well.
+func TryShared(path string) (*Lock, error) { return try(path, unix.LOCK_SH) }
+
+func try(path string, how int) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock %q: %w", path, err)
 	}
 	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}
@@ -49,9 +54,17 @@ func Try(path string) (*Lock, error) {
 
 // Acquire is Try that waits for others, until ctx ends. It is for locks that are
 // held for moments.
-func Acquire(ctx context.Context, path string) (*Lock, error) {
+func Acquire(ctx context.Context, path string) (*Lock, error) { return acquire(ctx, path, Try) }
+
+// AcquireShared is TryShared that waits for who holds the lock alone, as Acquire
+// does.
+func AcquireShared(ctx context.Context, path string) (*Lock, error) {
+	return acquire(ctx, path, TryShared)
+}
+
+func acquire(ctx context.Context, path string, try func(string) (*Lock, error)) (*Lock, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		l, err := Try(path)
+		l, err := try(path)
 		if !errors.Is(err, ErrHeld) {
 			return l, err
 		}
@@ -61,6 +74,17 @@ func Acquire(ctx context.Context, path string) (*Lock, error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// IsAt reports whether the file that is locked is the one at path: it may have been
+// removed or renamed, with its folder, before the lock was taken.
+func (l *Lock) IsAt(path string) bool {
+	mine, err := l.f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(path)
+	return err == nil && os.SameFile(mine, there)
 }
 
 // Release gives the lock back.

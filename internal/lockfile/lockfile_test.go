@@ -41,3 +41,53 @@ func TestALockHasOneHolder(t *testing.T) {
 		t.Errorf("below a file: %v", err)
 	}
 }
+
+func TestALockThatIsShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := TryShared(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := AcquireShared(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Try(path); !errors.Is(err, ErrHeld) {
+		t.Errorf("alone, beside one that shares it: %v", err)
+	}
+	if err := second.Release(); err != nil {
+		t.Fatal(err)
+	}
+	alone, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryShared(path); !errors.Is(err, ErrHeld) {
+		t.Errorf("shared, beside one that has it alone: %v", err)
+	}
+	if !alone.IsAt(path) {
+		t.Error("the file is not where it is")
+	}
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if alone.IsAt(path) {
+		t.Error("the file is where nothing is")
+	}
+	other, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alone.IsAt(path) || !other.IsAt(path) || !alone.IsAt(path+".old") {
+		t.Error("one file is taken for the other")
+	}
+	if err := errors.Join(alone.Release(), other.Release()); err != nil {
+		t.Error(err)
+	}
+	if other.IsAt(path) {
+		t.Error("what is given back is somewhere")
+	}
+}
