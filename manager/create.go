@@ -14,6 +14,19 @@ import (
 
 // Create makes an instance that does not run yet.
 func (m *Manager) Create(_ context.Context, o CreateOptions) (*instance.Description, error) {
+	return m.create(o, nil)
+}
+
+// origin is what an instance is made of that does not boot.
+type origin interface {
+	// adapt makes the saved machine that of an instance.
+	adapt(d *instance.Description, machine *configs.Machine)
+	// fill puts files of the instance's own into its folder.
+	fill(dir string) error
+}
+
+// create is Create; from is nil for an instance that boots.
+func (m *Manager) create(o CreateOptions, from origin) (*instance.Description, error) {
 	if o.Name != "" {
 		if err := names.Valid(o.Name); err != nil {
 			return nil, &instance.Error{Kind: instance.KindInvalid, Err: err}
@@ -31,10 +44,14 @@ func (m *Manager) Create(_ context.Context, o CreateOptions) (*instance.Descript
 				return err == nil
 			})
 		}
-		if err := m.describe(d, o.Machine); err != nil {
+		var fill func(string) error
+		if from != nil {
+			fill = from.fill
+		}
+		if err := m.describe(d, o.Machine, from); err != nil {
 			return nil, err
 		}
-		err := kinded(m.store.Create(d))
+		err := kinded(m.store.Create(d, fill))
 		if o.Name == "" && instance.KindOf(err) == instance.KindNameTaken {
 			continue // somebody was quicker
 		}
@@ -47,7 +64,7 @@ func (m *Manager) Create(_ context.Context, o CreateOptions) (*instance.Descript
 }
 
 // describe puts a machine into a description.
-func (m *Manager) describe(d *instance.Description, machine *configs.Machine) error {
+func (m *Manager) describe(d *instance.Description, machine *configs.Machine, from origin) error {
 	here, err := os.Getwd()
 	if err != nil {
 		return fmt.Errorf("current folder: %w", err)
@@ -59,6 +76,9 @@ func (m *Manager) describe(d *instance.Description, machine *configs.Machine) er
 	}
 	config.SetName(d.Name)
 	config.Absolute(here)
+	if from != nil {
+		from.adapt(d, config)
+	}
 	if config.Vsock.Path == "" {
 		// The agent is reached by it.
 		config.Vsock.Path = m.dirs.vsockSocket(d.ID)

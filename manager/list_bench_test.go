@@ -21,7 +21,7 @@ func BenchmarkList(b *testing.B) {
 			Version: 1, ID: names.NewID(), Name: fmt.Sprintf("n%d", i), Created: time.Now(), Restart: "no", Kernel: "debian-cloud",
 			Command: []string{"/bin/sh"}, Machine: "name = 'n'\n[boot]\nkernel = 'debian-cloud'\n",
 		}
-		if err := m.store.Create(d); err != nil {
+		if err := m.store.Create(d, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -77,6 +77,9 @@ func (d Dirs) RunDir(id string) string {
 	return filepath.Join(d.Run, "instances", instance.ShortID(id))
 }
 
+// SnapshotsDir is where snapshots are kept.
+func (d Dirs) SnapshotsDir() string { return filepath.Join(d.State, "snapshots") }
+
 // SupervisorSocket is where an instance's supervisor answers.
 func (d Dirs) SupervisorSocket(id string) string {
 	return filepath.Join(d.RunDir(id), "supervisor.sock")

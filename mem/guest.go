@@ -187,6 +187,18 @@ func (g *Guest) Slots() []Slot {
 	return slots
 }
 
+// Layout is where RAM of size bytes lies: its slots, with their places in a file that
+// has them one after the other.
+func Layout(size uint64) []Slot {
+	var slots []Slot
+	var offset int64
+	for i, e := range layout(size) {
+		slots = append(slots, Slot{ID: i, Base: Addr(e.base), Size: e.size, FD: -1, Offset: offset})
+		offset += int64(e.size)
+	}
+	return slots
+}
+
 // Contains says whether all n bytes from a on are RAM. An empty range is
 // contained everywhere.
 func (g *Guest) Contains(a Addr, n uint64) bool {

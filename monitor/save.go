@@ -42,6 +42,7 @@ func (h *handler) save(ctx context.Context, f control.SaveFiles) (saved control.
 		return saved, fmt.Errorf("memory checksums: write: %w", err)
 	}
 	digest := written.Sums.Digest()
+	saved.TSCKHz = h.machine.TSCKHz()
 	saved.Memory, saved.Digest = written.Data, hex.EncodeToString(digest[:])
 	return saved, h.flush()
 }

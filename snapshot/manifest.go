@@ -19,12 +19,14 @@ type Manifest struct {
 	// that is whole by itself.
 	Parent *Parent `json:"parent,omitempty"`
 
-	Machine File   `json:"machine"`
-	State   File   `json:"state"`
-	Memory  Memory `json:"memory"`
-	CPU     CPU    `json:"cpu"`
-	Kernel  string `json:"kernel"` // the kernel's bundle, empty for a kernel of no bundle
-	Disks   []Disk `json:"disks"`
+	Machine File          `json:"machine"`
+	State   File          `json:"state"`
+	Memory  Memory        `json:"memory"`
+	CPU     CPU           `json:"cpu"`
+	VCPUs   int           `json:"vcpus"`
+	Held    time.Duration `json:"held"`   // how long the guest was, nanoseconds; 0 where it was not let go
+	Kernel  string        `json:"kernel"` // the kernel's bundle, empty for a kernel of no bundle
+	Disks   []Disk        `json:"disks"`
 }
 
 // Instance is which one the snapshot was taken of.

@@ -17,6 +17,9 @@ const (
 	LockFile       = "lock"         // locked by whoever uses the snapshot
 )
 
+// DiskFile is the name of the copy of a disk.
+func DiskFile(disk string) string { return "disk-" + disk }
+
 // maxName is the longest name, in bytes.
 const maxName = 64
 

@@ -28,6 +28,7 @@ type Machine struct {
 	pci      *pciBus // nil for a machine without one
 	placed   []boot.Range
 	restored *restored // nil for a machine that boots
+	tscKHz   atomic.Uint32
 	timeline timeline
 
 	// ending is set with the first reason to end and never cleared. It is what

@@ -18,6 +18,10 @@ func (m *Machine) Save(ctx context.Context, s *vmstate.State) error {
 	return m.ask(ctx, request{kind: requestSave, state: s})
 }
 
+// TSCKHz is the rate of the guest's time-stamp counter, in kHz, once the machine
+// was saved.
+func (m *Machine) TSCKHz() uint32 { return m.tscKHz.Load() }
+
 // save is Save, on the driver's goroutine. The vCPUs are held, and the devices
 // paused. KVM's chips come after the vCPUs, which can still move them when their
 // state is read; the devices come last.
@@ -41,6 +45,7 @@ func (m *Machine) save(s *vmstate.State) error {
 	if err != nil {
 		return err
 	}
+	m.tscKHz.Store(states[0].TSCKHz)
 	for i, state := range states {
 		if err := s.Out(vcpuSection(i)).Put(vcpuVersion, state); err != nil {
 			return err

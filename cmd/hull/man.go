@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/hullvm/hull/internal/release"
 )
 
 func newManCommand(*app) *cobra.Command {
@@ -33,7 +35,7 @@ func runMan(root *cobra.Command, folder string) error {
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{
 		Section: "1",
-		Source:  "hull " + version,
+		Source:  "hull " + release.Version,
 		Manual:  "Hull",
 		Date:    commitTime(),
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"github.com/hullvm/hull/internal/release"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/httpapi"
 	"github.com/hullvm/hull/manager/httpapi/listener"
@@ -85,7 +86,7 @@ func runServe(ctx context.Context, a *app, o serveOptions) (err error) {
 	defer stop()
 	looking.Go(func() { httpapi.KeepRecovered(ctx, m, httpapi.RecoveryInterval, log) })
 
-	server := httpapi.New(m, httpapi.Options{Version: version, Log: log, Grace: o.grace})
+	server := httpapi.New(m, httpapi.Options{Version: release.Version, Log: log, Grace: o.grace})
 	for _, l := range listeners {
 		log.Info("serving", "network", l.Addr().Network(), "address", l.Addr().String())
 	}

@@ -6,10 +6,9 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-)
 
-// version is the release this tree is; the linker may set it to another.
-var version = "0.1.0-dev"
+	"github.com/hullvm/hull/internal/release"
+)
 
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -17,7 +16,7 @@ func newVersionCommand(a *app) *cobra.Command {
 		Short: "Print the version of hull",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(a.Stdout, "hull %s (%s, %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(a.Stdout, "hull %s (%s, %s/%s", release.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, s := range info.Settings {
 					if s.Key == "vcs.revision" && len(s.Value) >= 12 {

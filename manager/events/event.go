@@ -26,6 +26,8 @@ const (
 	Rename  = "rename" // attribute oldName
 	Update  = "update"
 
+	Snapshot = "snapshot" // attribute snapshot, its name
+
 	ExecStart = "exec_start" // attribute command
 )
 

@@ -36,6 +36,10 @@ type Description struct {
 	StopTimeout time.Duration         `json:"stop_timeout"` // nanoseconds
 	Labels      map[string]string     `json:"labels,omitempty"`
 
+	// Snapshot is what the instance goes on from when it is started for the first
+	// time; nil for one that boots.
+	Snapshot *FromSnapshot `json:"snapshot,omitempty"`
+
 	// Unconfined runs the monitor without its jail, for debugging.
 	Unconfined bool `json:"unconfined,omitempty"`
 	// SlowKVM allows a KVM that emulates kernel code.
@@ -44,6 +48,16 @@ type Description struct {
 	KVM string `json:"kvm"`
 	// AutoRemove removes the instance when it has ended.
 	AutoRemove bool `json:"auto_remove,omitempty"`
+}
+
+// FromSnapshot is the snapshot that an instance was made of.
+type FromSnapshot struct {
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"` // tells it from another of its name
+	Clone   bool      `json:"clone"`   // the instance is a machine of its own
+
+	// Disks are names of those whose images lie over files of the snapshot.
+	Disks []string `json:"disks,omitempty"`
 }
 
 // Check refuses a description that this release cannot have written.

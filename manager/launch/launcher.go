@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/hullvm/hull/guest"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/supervisor"
 	"github.com/hullvm/hull/monitor/control"
@@ -26,12 +25,12 @@ type launcher struct{ dirs manager.Dirs }
 // Start starts a monitor whose machine is built.
 func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor.Machine, err error) {
 	defer x.Console.Close() // the monitor has its own
-	files, err := guest.Open(x.Machine, l.dirs.Guest)
+	begin, err := l.beginning(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	defer files.Close()
-	m := &machine{ended: make(chan struct{})}
+	defer begin.close()
+	m := &machine{description: x.Machine, renewal: begin.renewal, ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())
@@ -55,10 +54,10 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 	}
 	m.onClose(func() error { return os.Remove(socket) })
 	defer listener.Close()
-	kernel, initrd := files.Descriptors()
 	m.process, err = spawn.Start(ctx, spawn.Config{
 		Program: filepath.Join(l.dirs.Guest.Programs, "hull-vmm"),
-		Machine: x.Machine, Kernel: kernel, Initrd: initrd, Cmdline: files.Cmdline,
+		Machine: x.Machine, Kernel: begin.kernel, Initrd: begin.initrd, Cmdline: begin.cmdline,
+		State: begin.state, Memory: begin.memory,
 		Host: m.host, Control: listener, Serial: x.Console, Stderr: m.messages.theirs,
 		Jail: !x.Description.Unconfined, UID: userOf(x.Description.ID), AllowSlowKVM: x.Description.SlowKVM, Placed: x.Placed,
 	})

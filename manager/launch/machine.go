@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/agent"
+	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
 	"github.com/hullvm/hull/monitor/control"
@@ -18,6 +19,9 @@ import (
 
 // machine is a machine in its monitor's process.
 type machine struct {
+	description *configs.Machine
+	renewal     *renewal // of the guest before its programs go on; nil for one that boots
+
 	host     *host.Host
 	process  *spawn.Process
 	socket   string // of the monitor
@@ -73,7 +77,25 @@ func (m *machine) ask(ctx context.Context, request func(*control.Client) error) 
 
 func (m *machine) Published() []string { return m.host.Published }
 
-func (m *machine) Run(ctx context.Context) error { return m.control.Start(ctx) }
+// Run lets the vCPUs go. A guest that goes on from a snapshot is made the machine
+// that it is to be before its programs go on.
+func (m *machine) Run(ctx context.Context) error {
+	if err := m.control.Start(ctx); err != nil || m.renewal == nil {
+		return err
+	}
+	// The guest's programs wait for this, and what it takes is not the monitor's.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	go func() {
+		select {
+		case <-m.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	m.renewal.run(ctx)
+	return nil
+}
 
 func (m *machine) Pause(ctx context.Context) error {
 	return m.ask(ctx, func(c *control.Client) error { return c.Pause(ctx) })

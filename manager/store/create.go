@@ -10,9 +10,10 @@ import (
 	"github.com/hullvm/hull/manager/instance"
 )
 
-// Create keeps a new instance that has not run. The error is ErrNameTaken where
+// Create keeps a new instance that has not run. fill puts files of its own into its
+// folder, which has another path then; nil for none. The error is ErrNameTaken where
 // another has its name; nothing is left of it then.
-func (s *Store) Create(d *instance.Description) (err error) {
+func (s *Store) Create(d *instance.Description, fill func(dir string) error) (err error) {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("instance: %w", err)
 	}
@@ -37,6 +38,11 @@ func (s *Store) Create(d *instance.Description) (err error) {
 		touch(filepath.Join(tmp, aliveFile)),
 	); err != nil {
 		return fmt.Errorf("instance %s: %w", d.Name, err)
+	}
+	if fill != nil {
+		if err := fill(tmp); err != nil {
+			return err
+		}
 	}
 	if err := s.takeName(d.Name, d.ID); err != nil {
 		return err

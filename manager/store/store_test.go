@@ -38,7 +38,7 @@ func describe(id, name string) *instance.Description {
 
 func create(t *testing.T, s *Store, id, name string) {
 	t.Helper()
-	if err := s.Create(describe(id, name)); err != nil {
+	if err := s.Create(describe(id, name), nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +59,7 @@ func list(t *testing.T, dir string) []string {
 func TestWhatWasCreatedIsRead(t *testing.T) {
 	s := open(t)
 	want := describe(id("a"), "one")
-	if err := s.Create(want); err != nil {
+	if err := s.Create(want, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Description(want.ID)
@@ -86,7 +86,7 @@ func TestWhatWasCreatedIsRead(t *testing.T) {
 func TestANameIsOfOne(t *testing.T) {
 	s := open(t)
 	create(t, s, id("a"), "one")
-	err := s.Create(describe(id("b"), "one"))
+	err := s.Create(describe(id("b"), "one"), nil)
 	if !errors.Is(err, ErrNameTaken) || !strings.Contains(err.Error(), "aaaa"[:1]+"00000000000") {
 		t.Errorf("error %v", err)
 	}
@@ -122,7 +122,7 @@ func TestTakersOfOneName(t *testing.T) {
 	var wg sync.WaitGroup
 	got := make([]error, 8)
 	for i := range got {
-		wg.Go(func() { got[i] = s.Create(describe(id(fmt.Sprint(i)), "one")) })
+		wg.Go(func() { got[i] = s.Create(describe(id(fmt.Sprint(i)), "one"), nil) })
 	}
 	wg.Wait()
 	won := 0
@@ -338,7 +338,7 @@ func FuzzState(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := s.Create(describe(id("a"), "one")); err != nil {
+	if err := s.Create(describe(id("a"), "one"), nil); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {

@@ -15,6 +15,10 @@ type Launch struct {
 	Description *instance.Description
 	Machine     *configs.Machine
 
+	// First says that the instance has never run: it goes on from its snapshot, if
+	// it was made of one.
+	First bool
+
 	// Console is the monitor's end of the guest's console; Start closes it.
 	Console *os.File
 	// Messages takes what the monitor and the processes beside it have to say.
@@ -46,6 +50,8 @@ type Machine interface {
 	SetBalloon(ctx context.Context, size uint64) error // bytes taken from the guest
 	SetDiskRates(ctx context.Context, disk string, r instance.DiskRates) error
 	ResizeConsole(ctx context.Context, size agent.WinSize) error
+	// Save writes a paused machine into a folder; see Save.
+	Save(ctx context.Context, dir string) (*Saved, error)
 	Inspect(ctx context.Context) (*Monitor, error)
 
 	// Ended is closed when the monitor's process has ended. End says how from then

@@ -62,9 +62,16 @@ func (s *supervisor) handle(ctx context.Context, r *run, a *asked) {
 	ctx, cancel := context.WithTimeoutCause(ctx, monitorTime, fmt.Errorf("the monitor did not answer within %v", monitorTime))
 	defer cancel()
 	var err error
+	if r.saving != nil && !slices.Contains(whileSaving, a.Op) {
+		a.fail(&instance.Error{Kind: instance.KindBusy, Err: errors.New("a snapshot of it is being made; try again when that is done")})
+		return
+	}
 	switch a.Op {
 	case OpWait:
 		a.await(&s.waiters)
+		return
+	case OpSave:
+		s.save(ctx, r, a)
 		return
 	case OpStop, OpKill:
 		s.stop(ctx, r, a)

@@ -30,6 +30,7 @@ type run struct {
 	unsure    bool             // a pause was not answered in time: the state may not say it
 	why       string           // it was killed, where nobody asked for it
 	impatient <-chan time.Time // the guest's time to end is over
+	saving    *saving          // nil unless the machine is being written down
 }
 
 // patience gives the guest so long to end; a later word counts.
@@ -123,7 +124,7 @@ func (s *supervisor) open(ctx context.Context) (_ *run, err error) {
 	}
 	r.console = ours
 	r.machine, err = s.Launcher.Start(ctx, Launch{
-		Description: d, Machine: config, Console: theirs, Messages: s.Messages,
+		Description: d, Machine: config, First: s.state.Started.IsZero(), Console: theirs, Messages: s.Messages,
 		Placed: func(pid int) error {
 			if r.group == nil {
 				return nil

@@ -37,7 +37,7 @@ func (f *fakeLauncher) Start(_ context.Context, l Launch) (Machine, error) {
 		l.Console.Close()
 		return nil, err
 	}
-	m := &fakeMachine{launch: l, ended: make(chan struct{}), did: make(chan string, 100)}
+	m := &fakeMachine{launch: l, ended: make(chan struct{}), did: make(chan string, 100), written: make(chan struct{})}
 	f.started <- m
 	return m, nil
 }
@@ -48,6 +48,8 @@ type fakeMachine struct {
 	did    chan string
 	deaf   bool // to the power button
 	slow   bool // to pause
+
+	written chan struct{} // what is saved is written when it is closed
 
 	once    sync.Once
 	end     End
@@ -105,6 +107,21 @@ func (m *fakeMachine) SetDiskRates(_ context.Context, disk string, _ instance.Di
 }
 
 func (m *fakeMachine) ResizeConsole(context.Context, agent.WinSize) error { return m.note("resize") }
+
+// Save takes until it is told that it is done, or that nobody wants it.
+func (m *fakeMachine) Save(ctx context.Context, dir string) (*Saved, error) {
+	if err := m.note("save " + dir); err != nil {
+		return nil, err
+	}
+	select {
+	case <-m.written:
+		return &Saved{TSCKHz: 1}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-m.ended:
+		return nil, errors.New("the monitor is gone")
+	}
+}
 
 func (m *fakeMachine) Inspect(context.Context) (*Monitor, error) { return &Monitor{PID: 4711}, nil }
 func (m *fakeMachine) Ended() <-chan struct{}                    { return m.ended }
@@ -166,7 +183,7 @@ func begin(t *testing.T, change func(*instance.Description), launcher *fakeLaunc
 	if change != nil {
 		change(d)
 	}
-	if err := s.Create(d); err != nil {
+	if err := s.Create(d, nil); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "s")

@@ -20,6 +20,8 @@ func (s *supervisor) watch(ctx context.Context, r *run) (*run, error) {
 			return s.ended(ctx, r)
 		case a := <-s.requests:
 			s.handle(ctx, r, a)
+		case w := <-r.saving.written():
+			s.saved(ctx, r, w)
 		case <-r.impatient:
 			r.impatient = nil
 			s.kill(r, "the guest did not end in time when it was told to stop")
@@ -39,6 +41,7 @@ func (s *supervisor) watch(ctx context.Context, r *run) (*run, error) {
 
 // ended writes down how a run ended, and tells whoever waits for it.
 func (s *supervisor) ended(ctx context.Context, r *run) (*run, error) {
+	s.abandonSave(r)
 	end := r.machine.End()
 	oom, err := s.release(r)
 	if err != nil {

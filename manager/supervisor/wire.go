@@ -11,6 +11,7 @@ import (
 
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/snapshot"
 )
 
 // ProtocolVersion is that of the requests below. A supervisor outlives the hull
@@ -31,6 +32,7 @@ const (
 	OpWait    Op = "wait"   // replies when the instance has ended for good
 	OpAttach  Op = "attach" // the reply is followed by the console's bytes, both ways
 	OpResize  Op = "resize" // of the terminal at the console
+	OpSave    Op = "save"   // writes the machine down; the guest is held meanwhile
 )
 
 // Request is what is asked.
@@ -41,6 +43,23 @@ type Request struct {
 	Update  *instance.Update `json:"update,omitempty"`
 	Input   bool             `json:"input,omitempty"` // attach: what is sent goes to the guest
 	Size    *agent.WinSize   `json:"size,omitempty"`
+	Save    *Save            `json:"save,omitempty"`
+}
+
+// Save says what a machine is written into.
+type Save struct {
+	// Dir is a folder that has an empty file for each part of a snapshot (package
+	// snapshot), and gets the copies of disks.
+	Dir string `json:"dir"`
+	// Hold leaves the guest held when it is written.
+	Hold bool `json:"hold,omitempty"`
+}
+
+// Saved is a machine that was written down.
+type Saved struct {
+	TSCKHz uint32          `json:"tsc_khz"` // of the guest's time-stamp counter
+	Disks  []snapshot.Disk `json:"disks"`   // copies are in Save.Dir
+	Held   time.Duration   `json:"held"`    // how long the guest was, nanoseconds; 0 where it still is
 }
 
 // Reply is the answer.
@@ -48,6 +67,7 @@ type Reply struct {
 	Error   *Failure        `json:"error,omitempty"`
 	State   *instance.State `json:"state,omitempty"`
 	Monitor *Monitor        `json:"monitor,omitempty"` // inspect
+	Saved   *Saved          `json:"saved,omitempty"`   // save
 }
 
 // Failure is an error on the wire.

@@ -88,7 +88,7 @@ func TestEveryOperation(t *testing.T) {
 		{opConsoleSize, "console {Rows:24 Cols:80}", func() (any, error) { return nil, c.ResizeConsole(ctx, ConsoleSize{24, 80}) }, nil},
 		{opDevices, "devices", func() (any, error) { return c.Devices(ctx) }, []Device{{"root", "disk", "00:01.0", map[string]uint64{"reads": 1}}}},
 		{opMemory, "memory", func() (any, error) { return c.Memory(ctx) }, Memory{1 << 30, 1 << 20}},
-		{opSave, "save", func() (any, error) { return c.Save(ctx, files) }, Saved{4096, "d", 5, "s"}},
+		{opSave, "save", func() (any, error) { return c.Save(ctx, files) }, Saved{4096, "d", 5, "s", 3}},
 		{opWait, "wait", func() (any, error) {
 			close(f.ended)
 			return c.Wait(ctx)

@@ -100,7 +100,7 @@ func (f *fake) Save(_ context.Context, files SaveFiles) (Saved, error) {
 			return Saved{}, err
 		}
 	}
-	return Saved{Memory: 4096, Digest: "d", State: 5, StateSum: "s"}, f.did("save")
+	return Saved{Memory: 4096, Digest: "d", State: 5, StateSum: "s", TSCKHz: 3}, f.did("save")
 }
 
 var errFake = errors.New("the fake has no wish to")

@@ -124,4 +124,5 @@ type Saved struct {
 	Digest   string `json:"digest"`    // SHA-256 of the checksums' file
 	State    int64  `json:"state"`     // bytes of the state's file
 	StateSum string `json:"state_sum"` // SHA-256 of it
+	TSCKHz   uint32 `json:"tsc_khz"`   // of the guest's time-stamp counter
 }

@@ -14,6 +14,8 @@ func Calls() []jail.Call {
 		{Name: "fdatasync", Why: "a disk's flush", Rare: "with disks"},
 		{Name: "fallocate", Why: "a disk's discard and zeroes; a balloon over shared memory", Rare: "with disks and balloons"},
 		{Name: "ftruncate", Why: "a disk grows; shared memory gets its size", Rare: "with disks and shared memory"},
+		{Name: "pwrite64", Why: "a snapshot's memory", Rare: "where a machine is saved"},
+		{Name: "lseek", Why: "the holes of a memory file; how long a state is", Rare: "where a machine is saved or restored"},
 		{Name: "fstat", Why: "what a descriptor is, and how long its file", Rare: "with files"},
 		{Name: "statx", Why: "how a file wants direct transfers aligned", Rare: "with disks that go around the page cache"},
 		{Name: "memfd_create", Why: "guest memory that is shared", Rare: "with shared memory"},

@@ -67,7 +67,7 @@ func (h *handler) Save(ctx context.Context, f control.SaveFiles) (control.Saved,
 	digest := written.Sums.Digest()
 	return control.Saved{
 		Memory: written.Data, Digest: hex.EncodeToString(digest[:]),
-		State: int64(b.Len()), StateSum: hex.EncodeToString(sum[:]),
+		State: int64(b.Len()), StateSum: hex.EncodeToString(sum[:]), TSCKHz: 1,
 	}, written.Sums.Encode(f.Sums)
 }
 

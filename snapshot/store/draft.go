@@ -79,6 +79,13 @@ func (d *Draft) begin() error {
 	return nil
 }
 
+// Dir is the folder of the files; other files of the snapshot, such as copies of
+// disks, are put there too. They get another path with Commit: Final.
+func (d *Draft) Dir() string { return d.tmp }
+
+// Final is the path that the folder has after Commit.
+func (d *Draft) Final() string { return d.store.path(d.name) }
+
 func (d *Draft) path(file string) string { return d.tmp + "/" + file }
 
 // Abort removes what there is of the snapshot. After a Commit it does nothing.

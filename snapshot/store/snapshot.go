@@ -71,6 +71,9 @@ func (s *Store) share(ctx context.Context, name string) (*lockfile.Lock, error) 
 	return lock, nil
 }
 
+// Dir is the folder of the snapshot.
+func (o *Snapshot) Dir() string { return o.dir }
+
 // Close lets go of the snapshot. What is mapped of its memory stays.
 func (o *Snapshot) Close() error {
 	var err error

@@ -1,0 +1,71 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/hullvm/hull/guest"
+	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/manager/supervisor"
+	"github.com/hullvm/hull/snapshot/store"
+)
+
+// beginning is what a machine begins as: a kernel, or a machine that was saved.
+type beginning struct {
+	kernel  *os.File
+	initrd  []*os.File
+	cmdline string
+
+	state, memory *os.File
+	renewal       *renewal
+
+	close func()
+}
+
+// beginning finds what the machine begins as. An instance that was made of a snapshot
+// goes on from it once: what its disks hold later is of another moment.
+func (l *launcher) beginning(ctx context.Context, x supervisor.Launch) (*beginning, error) {
+	if x.First && x.Description.Snapshot != nil {
+		return l.goesOn(ctx, x)
+	}
+	files, err := guest.Open(x.Machine, l.dirs.Guest)
+	if err != nil {
+		return nil, err
+	}
+	b := &beginning{cmdline: files.Cmdline, close: func() { _ = files.Close() }}
+	b.kernel, b.initrd = files.Descriptors()
+	return b, nil
+}
+
+func (l *launcher) goesOn(ctx context.Context, x supervisor.Launch) (*beginning, error) {
+	from := x.Description.Snapshot
+	snapshots, err := store.Open(l.dirs.SnapshotsDir())
+	if err != nil {
+		return nil, err
+	}
+	s, err := snapshots.Open(ctx, from.Name)
+	if err != nil {
+		return nil, err
+	}
+	if s.Manifest.Created != from.Created {
+		return nil, errors.Join(&instance.Error{Kind: instance.KindNotFound, Err: fmt.Errorf(
+			"snapshot %q is another one now: it was made %v, and the instance is to go on from one of %v", from.Name, s.Manifest.Created, from.Created)}, s.Close())
+	}
+	for i := range s.Manifest.Disks {
+		d := &s.Manifest.Disks[i]
+		now, err := identify(d.Path)
+		if err == nil {
+			err = d.Check(now)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("snapshot %q: disk %q: %w", from.Name, d.Name, err), s.Close())
+		}
+	}
+	renewal, err := newRenewal(x, s.Machine)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &beginning{state: s.State, memory: s.Memory, renewal: renewal, close: func() { _ = s.Close() }}, nil
+}

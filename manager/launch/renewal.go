@@ -1,0 +1,112 @@
+package launch
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/hullvm/hull/agent"
+	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/devices/virtio/vsock/unixsock"
+	"github.com/hullvm/hull/manager/supervisor"
+)
+
+// renewal makes a guest that goes on from a snapshot the machine that it is to be.
+type renewal struct {
+	socket   string    // of the guest's
+	messages io.Writer // takes what could not be done
+	request  agent.Renewal
+}
+
+// How long a guest's programs wait for their machine to be renewed, in which a
+// device may wait for an answer of DHCP, and how long for an agent, which there may
+// be none of.
+const (
+	renewTime = 30 * time.Second
+	agentTime = 10 * time.Second
+)
+
+// seedSize is how many random bytes a guest gets.
+const seedSize = 256
+
+// newRenewal is what the guest of an instance has to be told. before is the machine
+// file of the machine that was saved.
+func newRenewal(x supervisor.Launch, before []byte) (*renewal, error) {
+	r := &renewal{socket: x.Machine.Vsock.Path, messages: x.Messages, request: agent.Renewal{Seed: make([]byte, seedSize), Thaw: true}}
+	_, _ = rand.Read(r.request.Seed) // never fails
+	if !x.Description.Snapshot.Clone {
+		return r, nil
+	}
+	old, err := configs.Parse("snapshot's machine.toml", before)
+	if err != nil {
+		return nil, err
+	}
+	r.request.Hostname = x.Machine.Name
+	r.request.MachineID = x.Description.ID[:32]
+	for i := range x.Machine.Nets {
+		if i >= len(old.Nets) {
+			break // the descriptions are of one machine: load has seen it
+		}
+		if x.Machine.Nets[i].Address == configs.AddressNone {
+			continue // it is the guest's own business
+		}
+		mac := func(n *configs.Net, machine string) string {
+			address := n.HardwareAddr(machine)
+			return net.HardwareAddr(address[:]).String()
+		}
+		r.request.Networks = append(r.request.Networks, networkOf(&x.Machine.Nets[i], mac(&old.Nets[i], old.Name), mac(&x.Machine.Nets[i], x.Machine.Name)))
+	}
+	return r, nil
+}
+
+// networkOf is what a network device of the guest becomes, that had another address.
+func networkOf(n *configs.Net, before, now string) agent.NetworkRenewal {
+	return agent.NetworkRenewal{Device: before, MAC: now, Address: n.Address, Gateway: n.Gateway, DNS: n.DNS}
+}
+
+// run tells the guest. What fails is told the instance's log: the guest runs, and is
+// worth more than nothing.
+func (r *renewal) run(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, renewTime, fmt.Errorf("no answer within %v", renewTime))
+	defer cancel()
+	report, err := r.tell(ctx)
+	if err == nil {
+		err = report.Err()
+	}
+	if err != nil {
+		fmt.Fprintf(r.messages, "hull: the guest's agent could not be told that it is a machine of its own now: %v\n", err)
+	}
+}
+
+// renewPause is how long is waited between two tries to reach the agent.
+const renewPause = 2 * time.Millisecond
+
+func (r *renewal) tell(ctx context.Context) (report agent.RenewalReport, err error) {
+	tries, cancel := context.WithTimeoutCause(ctx, agentTime, fmt.Errorf("no answer within %v", agentTime))
+	defer cancel()
+	for {
+		client, err := r.connect(tries)
+		if err == nil {
+			r.request.Time = time.Now().UnixNano()
+			report, err := client.Renew(ctx, r.request)
+			return report, errors.Join(err, client.Close())
+		}
+		select {
+		case <-time.After(renewPause):
+		case <-tries.Done():
+			return report, fmt.Errorf("%w (%w)", context.Cause(tries), err)
+		}
+	}
+}
+
+func (r *renewal) connect(ctx context.Context) (*agent.Client, error) {
+	conn, err := unixsock.Connect(ctx, r.socket, agent.VsockPort)
+	if err != nil {
+		return nil, err
+	}
+	return agent.NewClient(ctx, conn)
+}
