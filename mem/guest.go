@@ -93,8 +93,10 @@ type region struct {
 	fileOffset uint64 // where in the memfd or the image it starts
 
 	// replaced has a bit for each page that has been given back and is no longer
-	// the image's; nil without an image. Guest.mu guards it.
+	// the image's; nil without an image. edges is how many pages differ in that from
+	// the one before. Guest.mu guards both.
 	replaced []uint64
+	edges    int
 }
 
 // New maps RAM for one guest. Nothing is touched: memory is taken from the host

@@ -60,24 +60,48 @@ func (g *Guest) fill(image *os.File) error {
 	return nil
 }
 
-// discardImage gives back n bytes at offset off of a region that began as a part
-// of an image. MADV_DONTNEED would bring the image's bytes back, where Discard
-// promises zeroes.
+// maxEdges is how many places a region may have where pages of an image and pages
+// that were given back meet. Each is one more mapping of the process, of which Linux
+// allows 65530 (vm.max_map_count), and the Go runtime needs some: a guest that gives
+// back every other page must not use them up.
+const maxEdges = 16 << 10
+
+// discardImage gives back n bytes at offset off of a region that began as a part of
+// an image, whole pages and at least one. MADV_DONTNEED would bring the image's bytes
+// back, where Discard promises zeroes. The caller holds Guest.mu.
 func (r *region) discardImage(off, n uint64) error {
-	err := r.replaceAt(off, n)
-	if errors.Is(err, unix.ENOMEM) {
-		// Each hole in the mapping takes one or two of the mappings that a process
-		// may have. Without, the memory stays, and reads as it has to.
+	first, last := off/PageSize, (off+n)/PageSize-1
+	edges := r.edges
+	for page := first; page <= last+1; page++ {
+		if r.isReplaced(page-1) != r.isReplaced(page) {
+			edges--
+		}
+	}
+	if !r.isReplaced(first - 1) {
+		edges++
+	}
+	if !r.isReplaced(last + 1) {
+		edges++
+	}
+	if edges > maxEdges {
+		// The memory stays, and reads as it has to.
 		clear(r.bytesAt(off, n))
 		return nil
 	}
-	if err != nil {
+	if err := r.replaceAt(off, n); err != nil {
 		return err
 	}
-	for page := off / PageSize; page < (off+n)/PageSize; page++ {
+	r.edges = edges
+	for page := first; page <= last; page++ {
 		r.replaced[page/64] |= 1 << (page % 64)
 	}
 	return nil
+}
+
+// isReplaced reports whether a page was given back. What is before the first page, at
+// ^0, and after the last is no part of the region, and was not.
+func (r *region) isReplaced(page uint64) bool {
+	return page < r.size/PageSize && r.replaced[page/64]>>(page%64)&1 != 0
 }
 
 // Replaced has a bit for each page of a slot that began as a part of an image and

@@ -3,6 +3,7 @@ package mem
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,4 +140,74 @@ func folder(t *testing.T) *os.File {
 	}
 	t.Cleanup(func() { _ = f.Close() })
 	return f
+}
+
+// A guest that gives back every other page does not use up the mappings of the
+// process, and what it gave back is zero all the same.
+func TestHolesInAnImageAreBounded(t *testing.T) {
+	const pages = 2*maxEdges + 1000
+	f, err := os.Create(filepath.Join(t.TempDir(), "image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(bytes.Repeat([]byte{1}, pages*PageSize)); err != nil {
+		t.Fatal(err)
+	}
+	g := newTestGuest(t, Options{Size: pages * PageSize, Image: f})
+	maps := func() int {
+		b, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Count(b, []byte("\n"))
+	}
+	before := maps()
+	for page := Addr(1); page < pages; page += 2 {
+		if err := g.Discard(page*PageSize, PageSize); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := maps() - before; n < maxEdges-100 || n > maxEdges+100 {
+		t.Errorf("%d mappings more, want about %d", n, maxEdges)
+	}
+	for page := range Addr(pages) {
+		if b, err := g.Uint8(page * PageSize); err != nil || b != byte(1-page%2) {
+			t.Fatalf("page %d is %d, %v", page, b, err)
+		}
+	}
+	// All of it at once is one mapping again.
+	if err := g.Discard(0, pages*PageSize); err != nil {
+		t.Fatal(err)
+	}
+	if n := maps() - before; n > 100 {
+		t.Errorf("%d mappings more, of memory that was all given back", n)
+	}
+	if r := &g.regions[0]; r.edges != 2 {
+		t.Errorf("%d edges are counted", r.edges)
+	}
+}
+
+// The edges that are counted are those that a look at all pages finds.
+func TestEdgesAreCounted(t *testing.T) {
+	g := newTestGuest(t, Options{Size: 100 * PageSize, Image: image(t, 100)})
+	r := &g.regions[0]
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 60 {
+		first := random.Uint64N(100)
+		if err := g.Discard(Addr(first*PageSize), (1+random.Uint64N(min(5, 100-first)))*PageSize); err != nil {
+			t.Fatal(err)
+		}
+		edges, was := 0, false
+		for page := range uint64(101) {
+			is := page < 100 && r.replaced[page/64]>>(page%64)&1 != 0
+			if is != was {
+				edges++
+			}
+			was = is
+		}
+		if r.edges != edges {
+			t.Fatalf("%d edges, want %d", r.edges, edges)
+		}
+	}
 }
