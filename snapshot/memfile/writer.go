@@ -26,13 +26,12 @@ func (w *writer) unit(e Extent) (data int64, err error) {
 	}
 	for off := e.Offset; off < e.end(); off += ChunkSize {
 		c := Extent{Offset: off, Size: min(ChunkSize, e.end()-off)}
-		some, err := w.fill(c)
-		if err != nil {
-			return data, err
-		}
-		if !some {
+		if w.plan.at(off) == zeroes && w.run(off, c.end()) == c {
 			*w.sums.chunk(off) = crcOfZeroes(c.Size)
 			continue
+		}
+		if err := w.fill(c); err != nil {
+			return data, err
 		}
 		n, err := w.put(c)
 		data += n
@@ -44,23 +43,19 @@ func (w *writer) unit(e Extent) (data int64, err error) {
 	return data, nil
 }
 
-// fill reads a chunk by the plan, and reports whether anything had to be read.
-func (w *writer) fill(c Extent) (some bool, err error) {
+// fill reads a chunk by the plan.
+func (w *writer) fill(c Extent) error {
 	for off := c.Offset; off < c.end(); {
 		run := w.run(off, c.end())
 		b := w.chunk[off-c.Offset:][:run.Size]
-		switch o := w.plan.at(off); o {
-		case zeroes:
+		if o := w.plan.at(off); o == zeroes {
 			clear(b)
-		default:
-			some = true
-			if err := w.read(b, run, o); err != nil {
-				return false, err
-			}
+		} else if err := w.read(b, run, o); err != nil {
+			return err
 		}
 		off = run.end()
 	}
-	return some, nil
+	return nil
 }
 
 // run is the pages from off on that have one origin, up to end.
