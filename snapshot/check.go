@@ -123,13 +123,16 @@ func (c *CPU) check() error {
 	if c.TSC == 0 || c.TSC > mostKHz {
 		return fmt.Errorf("tsc_khz %d: want 1 to %d", c.TSC, mostKHz)
 	}
-	for what, err := range map[string]error{
-		"vendor": checkText(c.Vendor, false),
-		"name":   checkText(c.Name, true),
-		"guest":  checkText(c.Guest, false),
+	for _, text := range []struct {
+		what string
+		err  error
+	}{
+		{"vendor", checkText(c.Vendor, false)},
+		{"name", checkText(c.Name, true)},
+		{"guest", checkText(c.Guest, false)},
 	} {
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+		if text.err != nil {
+			return fmt.Errorf("%s: %w", text.what, text.err)
 		}
 	}
 	return nil
