@@ -24,12 +24,15 @@ var errBroken = errors.New("the device needs a reset")
 
 // start makes an activation and starts its queues' goroutines.
 func (d *Device) start(a *virtio.Activation) (*activation, error) {
-	act := &activation{Activation: a, device: d}
+	act := &activation{Activation: a, device: d, paused: a.Held}
 	for _, ring := range a.Queues {
 		if ring == nil {
 			continue
 		}
 		q := &queue{activation: act, ring: ring, stop: make(chan struct{})}
+		if act.paused {
+			close(q.stop)
+		}
 		act.queues = append(act.queues, q)
 	}
 	for i, q := range act.queues {

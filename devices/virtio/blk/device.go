@@ -71,6 +71,7 @@ type Device struct {
 
 	mu     sync.Mutex // guards what follows
 	active *activation
+	told   uint64 // the capacity that the driver knows
 }
 
 // New returns a block device, which is not active yet.
@@ -95,6 +96,7 @@ func New(c Config) (*Device, error) {
 	copy(d.serial[:], c.Serial)
 	d.writeback.Store(true)
 	d.measure()
+	d.told = d.capacity.Load()
 	return d, nil
 }
 
@@ -153,7 +155,7 @@ func (d *Device) QueueSizes() []uint16 {
 
 // Activate starts serving the queues.
 func (d *Device) Activate(a *virtio.Activation) error {
-	if a.Has(FeatureConfigWCE) && !a.Has(FeatureFlush) {
+	if a.Has(FeatureConfigWCE) && !a.Has(FeatureFlush) && !a.Held {
 		d.writeback.Store(false) // section 5.2.5.2
 	}
 	act, err := d.start(a)
@@ -163,6 +165,9 @@ func (d *Device) Activate(a *virtio.Activation) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.active = act
+	if !a.Held {
+		d.tellLocked()
+	}
 	return nil
 }
 
@@ -172,6 +177,7 @@ func (d *Device) Deactivate() {
 	d.mu.Lock()
 	act := d.active
 	d.active = nil
+	d.told = d.capacity.Load() // who comes next asks
 	d.mu.Unlock()
 	if act != nil {
 		act.end()
@@ -186,10 +192,14 @@ func (d *Device) Pause() {
 	}
 }
 
-// Resume undoes Pause.
+// Resume undoes Pause. A driver whose disk has another size since its state was
+// loaded is told.
 func (d *Device) Resume() {
 	if act := d.activation(); act != nil {
 		act.resume()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.tellLocked()
 	}
 }
 
@@ -204,15 +214,25 @@ func (d *Device) activation() *activation {
 func (d *Device) Resize() {
 	d.mu.Lock() // until the driver was told: Deactivate waits for that
 	defer d.mu.Unlock()
-	if d.measure() && d.active != nil {
+	d.measure()
+	d.tellLocked()
+}
+
+// tellLocked tells the driver of a capacity that it does not know.
+func (d *Device) tellLocked() {
+	now := d.capacity.Load()
+	if d.told == now {
+		return
+	}
+	d.told = now
+	if d.active != nil {
 		d.active.ConfigChanged()
 	}
 }
 
-// measure takes over the backend's size and reports whether it changed.
-func (d *Device) measure() bool {
-	sectors := uint64(max(d.backend.Size(), 0)) / sectorSize
-	return d.capacity.Swap(sectors) != sectors
+// measure takes over the backend's size.
+func (d *Device) measure() {
+	d.capacity.Store(uint64(max(d.backend.Size(), 0)) / sectorSize)
 }
 
 // SetLimits changes the limits. Requests that are held back are held to the new
