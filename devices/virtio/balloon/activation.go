@@ -37,13 +37,14 @@ type queue struct {
 
 // start makes an activation and starts its queues' goroutines.
 func (d *Device) start(a *virtio.Activation) (*activation, error) {
-	act := &activation{Activation: a, device: d}
+	act := &activation{Activation: a, device: d, paused: a.Held}
 	statistics, reporting := act.choose()
 	if statistics != nil {
 		var err error
 		if act.exchange, err = newExchange(act, statistics); err != nil {
 			return nil, err
 		}
+		act.exchange.pause(a.Held)
 	}
 	var inflated pageList
 	for _, s := range []struct {
@@ -58,6 +59,7 @@ func (d *Device) start(a *virtio.Activation) (*activation, error) {
 			continue
 		}
 		q := &queue{activation: act, ring: s.ring, handle: s.handle}
+		q.stop.Store(a.Held)
 		var err error
 		if q.worker, err = virtio.StartWorker(q.ring, q.serve, act.fail); err != nil {
 			act.end()

@@ -89,7 +89,10 @@ type activation struct {
 
 // Activate starts serving the queue.
 func (d *Device) Activate(a *virtio.Activation) error {
-	act := &activation{Activation: a, device: d, queue: a.Queues[0], stop: make(chan struct{})}
+	act := &activation{Activation: a, device: d, queue: a.Queues[0], paused: a.Held, stop: make(chan struct{})}
+	if act.paused {
+		close(act.stop)
+	}
 	if act.queue != nil {
 		var err error
 		if act.worker, err = virtio.StartWorker(act.queue, act.serve, a.Broken); err != nil {
