@@ -7,7 +7,7 @@ import (
 // Load takes over the root complex and its functions, which must be those that
 // were saved. BARs are mapped where they were, vectors get their messages, and
 // keep what they had kept. What is behind the functions is not its business, and
-// is loaded before or after.
+// is loaded afterwards.
 func (r *RootComplex) Load(in vmstate.In) error {
 	var s rootState
 	if _, err := in.Get(stateVersion, &s); err != nil {

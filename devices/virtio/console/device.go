@@ -45,6 +45,10 @@ type Console struct {
 	session *session   // nil while there is no driver
 	closed  bool
 	told    size // as the driver has heard of it
+
+	waiting    []byte // what the Write under way has yet to hand over
+	early      []byte // what was loaded, and goes before it
+	delivering bool   // there is a Write for that
 }
 
 // New returns a console without a driver. Close ends its goroutine.
@@ -88,7 +92,7 @@ func (*Console) WriteConfig(uint64, []byte) {}
 
 // Activate starts to serve a driver.
 func (d *Console) Activate(a *virtio.Activation) error {
-	s := &session{device: d, a: a, rx: a.Queues[queueRX], tx: a.Queues[queueTX]}
+	s := &session{device: d, a: a, held: a.Held, rx: a.Queues[queueRX], tx: a.Queues[queueTX]}
 	if err := s.start(); err != nil {
 		return fmt.Errorf("console %q: activate: %w", d.name, err)
 	}
@@ -98,6 +102,9 @@ func (d *Console) Activate(a *virtio.Activation) error {
 	d.changed.Broadcast()
 	d.mu.Unlock()
 	d.tell()
+	if !a.Held {
+		d.deliver()
+	}
 	return nil
 }
 
@@ -147,6 +154,9 @@ func (d *Console) Resume() {
 		s.worker.Resume()
 	}
 	d.tell()
+	if s != nil {
+		d.deliver()
+	}
 }
 
 // Resize says how large the terminal is now, in characters.

@@ -93,15 +93,27 @@ func (d *Console) Write(p []byte) (int, error) {
 	defer d.writers.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
-	for n < len(p) && !d.closed {
+	d.waiting = p
+	d.giveLocked(&d.early)
+	d.giveLocked(&d.waiting)
+	n := len(p) - len(d.waiting)
+	d.waiting = nil
+	if n < len(p) || d.closed {
+		return n, fmt.Errorf("console %q: write: %w", d.name, devices.ErrClosed)
+	}
+	return n, nil
+}
+
+// giveLocked hands input over until the guest has taken all of it, or Close.
+func (d *Console) giveLocked(rest *[]byte) {
+	for len(*rest) > 0 && !d.closed {
 		s := d.session
 		if s == nil || s.rx == nil || s.held || s.broken != nil {
 			d.changed.Wait()
 			continue
 		}
-		done, more, err := s.receiveLocked(p[n:])
-		n += done
+		done, more, err := s.receiveLocked(*rest)
+		*rest = (*rest)[done:]
 		switch {
 		case err != nil:
 			d.mu.Unlock()
@@ -113,10 +125,6 @@ func (d *Console) Write(p []byte) (int, error) {
 			d.mu.Lock()
 		}
 	}
-	if n < len(p) || d.closed {
-		return n, fmt.Errorf("console %q: write: %w", d.name, devices.ErrClosed)
-	}
-	return n, nil
 }
 
 // Input is the console as the writer of the guest's input.

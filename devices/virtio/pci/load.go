@@ -15,6 +15,9 @@ var errInUse = errors.New("the device is in use")
 // Load takes over registers and the device, and activates a device that was
 // active, on queues that stand where they did. Guest memory is not looked at: what
 // is in the rings is judged when they are used, as ever. It is as after Pause.
+//
+// The root complex is loaded before, so that a kernel which serves a queue is
+// given the vector that the driver has enabled.
 func (t *Transport) Load(in vmstate.In) error {
 	t.control.Lock()
 	defer t.control.Unlock()
