@@ -61,7 +61,10 @@ func (t *Transport) keeper() (vmstate.Keeper, error) {
 	return k, nil
 }
 
-var errRunning = errors.New("the device is not paused")
+var (
+	errRunning = errors.New("the device is not paused")
+	errClosed  = errors.New("the device is closed")
+)
 
 // Save writes registers, queues and the device, which is paused or not active.
 func (t *Transport) Save(out vmstate.Out) error {
@@ -71,7 +74,10 @@ func (t *Transport) Save(out vmstate.Out) error {
 	if err != nil {
 		return t.errorf("save: %w", err)
 	}
-	if t.active && !t.held {
+	switch {
+	case t.closed:
+		return t.errorf("save: %w", errClosed)
+	case t.active && !t.held:
 		return t.errorf("save: %w", errRunning)
 	}
 	if err := out.Put(stateVersion, t.state()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hullvm/hull/devices/devicestest"
 	"github.com/hullvm/hull/devices/pci/pcitest"
@@ -233,6 +234,26 @@ func TestADeviceThatNeedsAResetIsStillUntilThen(t *testing.T) {
 	}
 }
 
+// What a ring holds is not part of the state: it is judged when the device goes on.
+func TestABrokenRingIsFoundWhenTheDeviceGoesOn(t *testing.T) {
+	g := newGuest(t, &loopback{sizes: []uint16{16, 16}}, nil).open()
+	g.enableMSIX()
+	drivers := g.start(virtio.FeatureVersion1, virtqtest.Options{})
+	g.transport.Pause()
+	m := g.memory.Copy(t)
+	drivers[1].Move(t, m).Split().PutAvail(999)
+	moved := g.move(m, &loopback{sizes: []uint16{16, 16}}, nil)
+	moved.expect("device_status", working)
+	arrived := moved.vectors.At(0).Arrived()
+	moved.transport.Resume()
+	select {
+	case <-arrived:
+	case <-time.After(10 * time.Second): // of no working code's
+		t.Fatal("no interrupt")
+	}
+	moved.expect("device_status", broken)
+}
+
 func TestTheInterruptIsWhatItWas(t *testing.T) {
 	g := newGuest(t, newFake(), func(c *Config) { c.Vectors = nil }).open()
 	g.startAny(virtqtest.Options{}, true)
@@ -267,6 +288,16 @@ func TestWhatCannotBeSaved(t *testing.T) {
 	g.transport.Pause()
 	state := vmstatetest.Bytes(t, g.transport)
 	if err := vmstatetest.Load(g.transport, state); !errors.Is(err, errInUse) {
+		t.Errorf("error %v, want %v", err, errInUse)
+	}
+	closed := newGuestIn(t, g.memory, newFake(), nil).transport
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Save(vmstate.New().Out("x")); !errors.Is(err, errClosed) {
+		t.Errorf("error %v, want %v", err, errClosed)
+	}
+	if err := vmstatetest.Load(closed, state); !errors.Is(err, errInUse) {
 		t.Errorf("error %v, want %v", err, errInUse)
 	}
 	failed := errors.New("no memory")
