@@ -44,9 +44,11 @@ type Device struct {
 	signal sync.RWMutex
 	active *virtio.Activation // nil where the device is not; written under signal
 
-	mu    sync.Mutex // guards what follows; not to be held where control is waited for
-	run   *run       // nil where the device is not active
-	vhost vhostState
+	mu     sync.Mutex // guards what follows; not to be held where control is waited for
+	run    *run       // nil where the device is not active
+	wanted int        // how many pairs the driver wants served
+	loaded *uint64    // what the driver that was loaded had negotiated; nil once it is active
+	vhost  vhostState
 }
 
 // New makes a card. The backend, and Config.VHostNet, are its own from here on,
@@ -105,13 +107,15 @@ func (d *Device) offered() uint64 {
 	return f | offloads
 }
 
-// forget puts back what a driver can change and what is not kept over a reset.
+// forget puts back what a driver can change and what is not kept over a reset. The
+// caller holds mu, or has the device alone.
 func (d *Device) forget() {
+	d.wanted, d.loaded = 1, nil
 	mac := d.configured
 	d.mac.Store(&mac)
 	d.filter.Store(startFilter())
 	d.offloads.Store(0)
-	d.status.And(^uint32(statusAnnounce))
+	d.status.And(^uint32(statusAnnounce | statusUntold))
 }
 
 // ID implements [virtio.Device].

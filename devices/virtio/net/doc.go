@@ -8,6 +8,9 @@
 // wakes nobody up. Where the backend is a tap, the kernel's vhost-net can serve
 // the queues instead, without the monitor.
 //
+// A card that is loaded from a saved state goes on with what its driver set. Who is
+// on the network learns of its new place by [Device.Announce].
+//
 // What the driver says about a frame is copied, checked, and rebuilt before the
 // host's kernel sees it.
 package net

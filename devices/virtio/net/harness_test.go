@@ -11,6 +11,7 @@ import (
 	"github.com/hullvm/hull/devices/devicestest"
 	"github.com/hullvm/hull/devices/virtio/virtqtest"
 	"github.com/hullvm/hull/mem"
+	"github.com/hullvm/hull/vmstate/vmstatetest"
 
 	"golang.org/x/sys/unix"
 )
@@ -165,6 +166,14 @@ type setup struct {
 
 func newCard(t testing.TB, s setup) *card {
 	t.Helper()
+	c := newIdleCard(t, s)
+	c.activate(s)
+	return c
+}
+
+// newIdleCard is newCard that no driver has activated.
+func newIdleCard(t testing.TB, s setup) *card {
+	t.Helper()
 	s.pairs = max(s.pairs, 1)
 	if s.size == 0 {
 		s.size = 64
@@ -188,8 +197,23 @@ func newCard(t testing.TB, s setup) *card {
 	if wrong := s.features &^ c.device.Features(); wrong != 0 {
 		t.Fatalf("features %#x are not offered", wrong)
 	}
-	c.activate(s)
 	return c
+}
+
+// restored is the card of another machine that was made of this one, which is
+// paused: held, with a copy of the drivers and their memory.
+func (c *card) restored(s setup) *card {
+	c.t.Helper()
+	again := newIdleCard(c.t, s)
+	if err := vmstatetest.Load(again.device, vmstatetest.Bytes(c.t, c.device)); err != nil {
+		c.t.Fatal(err)
+	}
+	again.memory = c.memory.Copy(c.t)
+	for _, q := range c.queues {
+		again.queues = append(again.queues, q.Copy(c.t, again.memory))
+	}
+	again.active = virtqtest.ActivateHeld(c.t, again.device, s.features, again.queues...)
+	return again
 }
 
 // activate makes new queues and gives them to the device.

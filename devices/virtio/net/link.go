@@ -6,6 +6,7 @@ func (d *Device) linkUp() bool { return d.status.Load()&statusLinkUp != 0 }
 // SetLink plugs the cable in or pulls it. Frames that come while it is out are
 // dropped.
 func (d *Device) SetLink(up bool) {
+	d.status.And(^uint32(statusLost))
 	var old uint32
 	if up {
 		old = d.status.Or(statusLinkUp)
@@ -48,6 +49,7 @@ func (d *Device) changed() {
 // by a queue's goroutine.
 func (d *Device) lost(err error) {
 	if old := d.status.And(^uint32(statusLinkUp)); old&statusLinkUp != 0 {
+		d.status.Or(statusLost)
 		d.log.Warn("network backend is gone", "device", d.name, "error", err)
 		d.changed()
 	}

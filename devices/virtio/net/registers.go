@@ -43,6 +43,10 @@ const (
 
 	statusLinkUp   = 1 << 0 // VIRTIO_NET_S_LINK_UP
 	statusAnnounce = 1 << 1 // VIRTIO_NET_S_ANNOUNCE
+
+	// Of the device's own: past the register.
+	statusLost   = 1 << 16 // the link is down because the backend gave up
+	statusUntold = 1 << 17 // the driver is to hear of a link that came back with another backend
 )
 
 // struct virtio_net_hdr (section 5.1.6), little-endian.

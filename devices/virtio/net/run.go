@@ -15,7 +15,6 @@ import (
 type run struct {
 	a      *virtio.Activation
 	pairs  []pair // those that can be served
-	wanted int    // how many of them the driver wants served
 	paused bool
 }
 
@@ -37,7 +36,7 @@ type user struct {
 
 // newRun sorts out the queues of an activation.
 func (d *Device) newRun(a *virtio.Activation) *run {
-	r := &run{a: a, wanted: 1}
+	r := &run{a: a, paused: a.Held}
 	count := 1
 	if a.Has(FeatureMQ) {
 		count = d.pairCount
@@ -69,7 +68,7 @@ func (d *Device) controlQueue(a *virtio.Activation) *virtio.Queue {
 // startLocked lets the pairs that the driver wants be served, and no others.
 func (d *Device) startLocked() error {
 	r := d.run
-	n := min(r.wanted, len(r.pairs))
+	n := min(d.wanted, len(r.pairs))
 	if r.paused {
 		n = 0
 	}
@@ -125,6 +124,9 @@ func (d *Device) newUser(p *pair) (*user, error) {
 		u.stop()
 		return nil, err
 	}
+	// The queues of a device that was held are so marked still.
+	u.rx.Resume()
+	u.tx.Resume()
 	return u, nil
 }
 
@@ -161,12 +163,18 @@ func (d *Device) Activate(a *virtio.Activation) error {
 }
 
 func (d *Device) activate(a *virtio.Activation) error {
-	if err := d.setOffloads(a.Features); err != nil {
-		return err
+	offloads, err := d.firstOffloads(a)
+	if err == nil {
+		err = d.setOffloads(offloads)
 	}
 	d.mu.Lock()
+	if err != nil {
+		d.forget()
+		d.mu.Unlock()
+		return err
+	}
 	d.run = d.newRun(a)
-	err := d.startLocked()
+	err = d.startLocked()
 	d.mu.Unlock()
 	if q := d.controlQueue(a); q != nil && err == nil {
 		err = d.startControl(a, q)
@@ -179,6 +187,21 @@ func (d *Device) activate(a *virtio.Activation) error {
 	d.active = a
 	d.signal.Unlock()
 	return nil
+}
+
+// firstOffloads are the guest's offloads that an activation begins with: all that
+// were negotiated, or those of the driver that was loaded.
+func (d *Device) firstOffloads(a *virtio.Activation) (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.loaded == nil {
+		return a.Features, nil
+	}
+	if own := a.Features & d.features; own != *d.loaded {
+		return 0, fmt.Errorf("features %#x: the driver that was loaded has negotiated %#x", own, *d.loaded)
+	}
+	d.loaded = nil
+	return d.offloads.Load(), nil
 }
 
 // Deactivate implements [virtio.Device].
@@ -220,6 +243,9 @@ func (d *Device) Resume() {
 	if d.control != nil {
 		d.control.Resume()
 	}
+	if old := d.status.And(^uint32(statusUntold)); old&statusUntold != 0 {
+		d.changed()
+	}
 }
 
 func (d *Device) setPaused(paused bool) {
@@ -243,20 +269,14 @@ func (d *Device) setPairs(n int) error {
 	if n > len(d.run.pairs) {
 		return errors.New("queues that are not enabled")
 	}
-	d.run.wanted = n
+	d.wanted = n
 	return d.startLocked()
 }
 
 // setOffloads says which of the guest's offloads received frames may need from
-// now on. What makes no sense without another one is left out.
+// now on.
 func (d *Device) setOffloads(features uint64) error {
-	features &= guestOffloads
-	if features&FeatureGuestCSUM == 0 {
-		features = 0
-	}
-	if features&(FeatureGuestTSO4|FeatureGuestTSO6) == 0 {
-		features &^= FeatureGuestECN
-	}
+	features = sensible(features)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.backend.SetOffloads(features); err != nil {
@@ -264,4 +284,17 @@ func (d *Device) setOffloads(features uint64) error {
 	}
 	d.offloads.Store(features)
 	return nil
+}
+
+// sensible are the guest's offloads of features, without those that make no sense
+// without another one.
+func sensible(features uint64) uint64 {
+	features &= guestOffloads
+	if features&FeatureGuestCSUM == 0 {
+		return 0
+	}
+	if features&(FeatureGuestTSO4|FeatureGuestTSO6) == 0 {
+		features &^= FeatureGuestECN
+	}
+	return features
 }
