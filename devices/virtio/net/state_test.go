@@ -396,4 +396,3 @@ func newIdleDevice() vmstate.Keeper {
 }
 
 var _ vmstate.Keeper = (*Device)(nil)
-

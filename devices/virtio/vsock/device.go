@@ -54,7 +54,8 @@ type Device struct {
 	lingering *session      // of an earlier driver, whose last words go out; or nil
 	changed   chan struct{} // closed when session or closed changes
 	listeners map[uint32]*Listener
-	reset     bool // the next driver is to be told of a transport reset
+	reset     bool         // the next driver is to be told of a transport reset
+	loaded    *driverState // of the driver that was loaded, until it is there; or nil
 	closed    bool
 }
 
@@ -133,6 +134,10 @@ func (d *Device) Activate(a *virtio.Activation) error {
 	defer d.mu.Unlock()
 	d.session = s
 	s.resetDue, d.reset = d.reset, false
+	if d.loaded != nil {
+		s.load(d.loaded)
+		d.loaded = nil
+	}
 	go s.run()
 	d.changedLocked()
 	return nil

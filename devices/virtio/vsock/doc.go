@@ -14,4 +14,7 @@
 //
 // Credit (section 5.10.6.3) bounds what is held for a host that does not read:
 // the windows of all connections add up to no more than Config.Memory.
+//
+// Connections do not outlive a saved machine: a driver that is loaded is told of a
+// transport reset, and of nothing before it has dealt with that.
 package vsock

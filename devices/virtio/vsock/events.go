@@ -49,6 +49,9 @@ func (s *session) tellEvents() error {
 		if err := s.tellReset(&s.eventChains[0]); err != nil {
 			return err
 		}
+		// Where that took its time there are connections again, which the guest
+		// ends now without a word.
+		s.endConnected()
 		if !s.held {
 			s.given = n
 		}

@@ -40,6 +40,8 @@ type guest struct {
 	strays  []header // packets to no socket
 	stopped bool
 	port    uint32 // the last one given
+	cid     uint64 // as it was read last
+	deaf    bool   // it does not look at the event queue
 }
 
 type guestOptions struct {
@@ -82,16 +84,8 @@ func bootGuest(t testing.TB, d *Device, o guestOptions) *guest {
 	if o.memory == nil {
 		o.memory = virtqtest.NewMemory(t, 64<<20)
 	}
-	g := &guest{
-		t: t, device: d,
-		calls:   make(chan func()),
-		quit:    make(chan struct{}),
-		done:    make(chan struct{}),
-		socks:   make(map[key]*sock),
-		listens: make(map[uint32][]*sock),
-		port:    1023,
-	}
-	g.changed.L = &g.mu
+	g := blankGuest(t, d)
+	g.readCID()
 	driver := func(index int, size uint16) *virtqtest.Driver {
 		return virtqtest.New(t, virtqtest.Options{
 			Index: index, Size: size, Memory: o.memory,
@@ -116,6 +110,26 @@ func bootGuest(t testing.TB, d *Device, o guestOptions) *guest {
 	go g.run()
 	t.Cleanup(g.stop)
 	return g
+}
+
+func blankGuest(t testing.TB, d *Device) *guest {
+	g := &guest{
+		t: t, device: d,
+		calls:   make(chan func()),
+		quit:    make(chan struct{}),
+		done:    make(chan struct{}),
+		socks:   make(map[key]*sock),
+		listens: make(map[uint32][]*sock),
+		port:    1023,
+	}
+	g.changed.L = &g.mu
+	return g
+}
+
+func (g *guest) readCID() {
+	var b [configSize]byte
+	g.device.ReadConfig(0, b[:])
+	g.cid = binary.LittleEndian.Uint64(b[:])
 }
 
 // stop ends the guest's own goroutine; the device stays.
@@ -181,7 +195,7 @@ func (g *guest) receive() {
 			continue
 		}
 		h := parseHeader((*[headerSize]byte)(p))
-		if int(h.len) != len(p)-headerSize || h.srcCID != HostCID || h.dstCID != guestCID {
+		if int(h.len) != len(p)-headerSize || h.srcCID != HostCID || h.dstCID != g.cid {
 			g.t.Errorf("the device wrote %d bytes, header %+v", len(p), h)
 			continue
 		}
@@ -199,7 +213,7 @@ func (g *guest) reclaim() {
 }
 
 func (g *guest) takeEvents() {
-	for {
+	for !g.deaf {
 		u, ok := g.event.Poll()
 		if !ok {
 			break
@@ -209,6 +223,7 @@ func (g *guest) takeEvents() {
 		}
 		g.events++
 		g.event.Add(nil, []int{eventSize})
+		g.readCID()
 		for _, s := range g.socks {
 			if s.state == sockConnected {
 				s.end(errReset)

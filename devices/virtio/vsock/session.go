@@ -53,6 +53,7 @@ func newSession(d *Device, a *virtio.Activation) (s *session, err error) {
 		tx:     a.Queues[queueTX],
 		event:  a.Queues[queueEvent],
 		broken: a.Broken,
+		paused: a.Held,
 		streams: streams{
 			table:    make(map[key]*stream),
 			budget:   newBudget(d.config.Memory, d.config.Connections),

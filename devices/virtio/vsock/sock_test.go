@@ -156,7 +156,7 @@ func (s *sock) credit() uint32 {
 func (s *sock) header(op uint16) header {
 	s.fwdTold = s.fwd
 	return header{
-		srcCID: guestCID, dstCID: HostCID, srcPort: s.guest, dstPort: s.host,
+		srcCID: s.g.cid, dstCID: HostCID, srcPort: s.guest, dstPort: s.host,
 		typ: typeStream, op: op, bufAlloc: s.alloc, fwdCnt: s.fwd,
 	}
 }

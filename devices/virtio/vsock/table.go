@@ -162,6 +162,21 @@ func (s *session) detachAll(err error) {
 	s.stopTimer()
 }
 
+// endConnected is detach for the connections that the guest may take for
+// connected: those that it waits for an answer to, and those that it has not
+// heard of, are not.
+func (s *session) endConnected() {
+	for _, st := range s.slots {
+		switch {
+		case st == nil, st.phase == gone, st.phase == dead, st.phase == dialing:
+		case st.owes&owesResponse != 0, st.phase == asking && !st.asked:
+		default:
+			st.markReset()
+			s.detach(st, errReset)
+		}
+	}
+}
+
 // dropAll ends all connections, and their last words.
 func (s *session) dropAll(err error) {
 	s.detachAll(err)
