@@ -3,6 +3,7 @@ package fs
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hullvm/hull/devices/virtio"
@@ -13,6 +14,8 @@ type activation struct {
 	*virtio.Activation
 	workers []*virtio.Worker
 	broken  sync.Once
+	paused  bool        // Pause's and its kind's
+	mounted atomic.Bool // the guest has a session with the server
 }
 
 // check tells the driver of the first error that it made.
@@ -34,9 +37,10 @@ func (a *activation) each(do func(*virtio.Worker)) {
 
 // Activate starts a worker for each queue that is enabled.
 func (d *Device) Activate(va *virtio.Activation) error {
-	a := &activation{Activation: va}
+	a := &activation{Activation: va, paused: va.Held}
 	d.active = a
 	d.start(a)
+	d.gate.set(va.Held)
 	for i, vq := range va.Queues {
 		if vq == nil {
 			continue
@@ -89,6 +93,7 @@ func (d *Device) Pause() {
 	d.active.each((*virtio.Worker).Pause)
 	left := d.slots.drain(d.config.PauseDeadline)
 	d.gate.set(true)
+	d.active.paused = true
 	if left > 0 {
 		d.config.Report(fmt.Errorf("share %q: pause: the file server has not answered %d requests within %v", d.config.Tag, left, d.config.PauseDeadline))
 	}
@@ -99,6 +104,7 @@ func (d *Device) Resume() {
 	if d.active == nil {
 		return
 	}
+	d.active.paused = false
 	d.start(d.active)
 	d.active.each((*virtio.Worker).Resume)
 }

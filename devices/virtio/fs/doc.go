@@ -27,5 +27,11 @@
 // Pause stops taking requests and waits for the replies to those under way. If
 // the server owes one for longer than Config.PauseDeadline, that is reported, and
 // the device pauses all the same: the reply waits in the socket until Resume. Such
-// a device must not be saved.
+// a device cannot be saved.
+//
+// # Saving
+//
+// A device can be saved while the guest has not mounted it: between FUSE_INIT and
+// FUSE_DESTROY the guest knows files by numbers that only their server understands,
+// and there is another server where the state is loaded.
 package fs

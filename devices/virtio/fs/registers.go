@@ -25,6 +25,7 @@ const maxRequestQueues = 64
 const (
 	inHeaderSize = 40
 	inLen        = 0 // u32: bytes of the request
+	inOpcode     = 4 // u32
 	inUnique     = 8 // u64: the request's name
 
 	outHeaderSize = 16
@@ -36,12 +37,20 @@ const (
 // inHeader is the part of a request's header that the device looks at.
 type inHeader struct {
 	length uint32
+	opcode uint32
 	unique uint64
 }
+
+// Opcodes that begin a guest's session with a server and end it.
+const (
+	opInit    = 26 // FUSE_INIT
+	opDestroy = 38 // FUSE_DESTROY
+)
 
 func parseInHeader(b *[inHeaderSize]byte) inHeader {
 	return inHeader{
 		length: binary.LittleEndian.Uint32(b[inLen:]),
+		opcode: binary.LittleEndian.Uint32(b[inOpcode:]),
 		unique: binary.LittleEndian.Uint64(b[inUnique:]),
 	}
 }

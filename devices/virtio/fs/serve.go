@@ -47,9 +47,21 @@ func (d *Device) request(s *slot) {
 	case s.capacity < outHeaderSize:
 		s.queue.complete(d.slots, s, 0)
 	default:
+		s.queue.activation.note(h.opcode)
 		if d.send(s, h.length) != nil {
 			d.answer(s, unix.ENOTCONN)
 		}
+	}
+}
+
+// note notes what a request that is sent does to the guest's session. A driver that
+// changes the request behind our back deceives itself.
+func (a *activation) note(opcode uint32) {
+	switch opcode {
+	case opInit:
+		a.mounted.Store(true)
+	case opDestroy:
+		a.mounted.Store(false)
 	}
 }
 

@@ -148,17 +148,27 @@ func (t *slots) drain(deadline time.Duration) (left int) {
 	})
 	defer timer.Stop()
 	for {
-		left = 0
-		for _, s := range t.all {
-			if s.state == slotTaken || s.state == slotSent {
-				left++
-			}
-		}
-		if left == 0 || expired {
+		if left = t.underWayLocked(); left == 0 || expired {
 			return left
 		}
 		t.changed.Wait()
 	}
+}
+
+// underWay is how many requests of the activation there are.
+func (t *slots) underWay() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.underWayLocked()
+}
+
+func (t *slots) underWayLocked() (n int) {
+	for _, s := range t.all {
+		if s.state == slotTaken || s.state == slotSent {
+			n++
+		}
+	}
+	return n
 }
 
 // abandon makes stale what is under way. The activation has ended.
