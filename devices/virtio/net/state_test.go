@@ -108,6 +108,9 @@ func TestACardThatIsLoadedGoesOnAsItsDriverLeftIt(t *testing.T) {
 	if got := again.do(ctrlAnnounce, ctrlAnnounceAck); got != ctrlOK {
 		t.Errorf("answer %d to an acknowledgement", got)
 	}
+	if !again.device.Announce() || again.do(ctrlAnnounce, ctrlAnnounceAck) != ctrlOK {
+		t.Error("the driver cannot be asked to announce itself")
+	}
 	// The second pair is served, and after a reset nothing of it all is left.
 	again.tx(1).Do(t, [][]byte{plain(), ethernet(broadcast, otherMAC, 60)}, nil)
 	again.backend.wires[1].receive()
@@ -156,6 +159,16 @@ func TestACardThatIsHeldDoesNothing(t *testing.T) {
 		t.Errorf("a frame of %d bytes", len(got))
 	}
 	again.queues[2].Wait(t)
+}
+
+func TestACardThatIsHeldCanEnd(t *testing.T) {
+	c := busyCard(t)
+	again := c.restored(busySetup)
+	again.active.Deactivate()
+	again.activate(busySetup) // another driver
+	again.tx(0).Do(t, [][]byte{plain(), ethernet(broadcast, cardMAC, 60)}, nil)
+	again.backend.wires[0].receive()
+	_ = c.restored(busySetup) // and one that ends with its machine
 }
 
 // Each frame goes out once, through the card that was saved or the one that was

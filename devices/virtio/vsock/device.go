@@ -175,8 +175,8 @@ func (d *Device) Pause() { d.whileActive(func(s *session) { s.call(s.pause) }) }
 func (d *Device) Resume() { d.whileActive(func(s *session) { s.call(s.resume) }) }
 
 // Reset ends all connections and tells the driver that the transport was reset:
-// the machine was restored from a snapshot, and the hosts of the connections that
-// the guest believes in are not there. Until the driver has dealt with that, nothing
+// the hosts of the connections that the guest believes in are not there any more.
+// A device that is loaded does so by itself. Until the driver has dealt with that, nothing
 // new is begun. It is best called before Activate, so that no packet of the past
 // comes first; and may be while the device is paused.
 func (d *Device) Reset() {

@@ -121,6 +121,8 @@ func TestADeviceThatIsHeldDoesNothing(t *testing.T) {
 		}
 	}
 	_ = (<-accepted).Close()
+	again.device.Pause()
+	_ = again.restored(Config{}) // one that ends while it is held
 }
 
 // Until the driver has given the event's buffer back nothing is delivered, at
