@@ -93,7 +93,7 @@ func TestAShareThatIsLoadedIsMountedLater(t *testing.T) {
 	memory := q[0].Memory.Copy(t)
 	var copies []*virtqtest.Driver
 	for _, q := range q {
-		copies = append(copies, q.Copy(t, memory))
+		copies = append(copies, q.Move(t, memory))
 	}
 	virtqtest.ActivateHeld(t, again, 0, copies...)
 	// Nothing of what is asked for meanwhile is taken.

@@ -210,7 +210,7 @@ func (c *card) restored(s setup) *card {
 	}
 	again.memory = c.memory.Copy(c.t)
 	for _, q := range c.queues {
-		again.queues = append(again.queues, q.Copy(c.t, again.memory))
+		again.queues = append(again.queues, q.Move(c.t, again.memory))
 	}
 	again.active = virtqtest.ActivateHeld(c.t, again.device, s.features, again.queues...)
 	return again

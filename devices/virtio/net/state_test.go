@@ -278,7 +278,7 @@ func TestTheKernelGoesOnWhereItWasTakenBack(t *testing.T) {
 	}
 	again.a.Held = true
 	for i, q := range k.a.Queues {
-		again.a.Queues[i].Hold()
+		again.a.Queues[i].Hold(true)
 		if err := again.a.Queues[i].Restore(q.Position()); err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func (g *guest) restored(c Config) *guest {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		memory := g.rx.Memory.Copy(g.t)
-		again.rx, again.tx, again.event = g.rx.Copy(g.t, memory), g.tx.Copy(g.t, memory), g.event.Copy(g.t, memory)
+		again.rx, again.tx, again.event = g.rx.Move(g.t, memory), g.tx.Move(g.t, memory), g.event.Move(g.t, memory)
 		again.control, again.port, again.cid, again.deaf = slices.Clone(g.control), g.port, g.cid, g.deaf
 		for _, s := range g.socks {
 			again.copySock(s)
@@ -42,6 +42,9 @@ func (g *guest) restored(c Config) *guest {
 			}
 		}
 	})
+	for _, q := range []*virtqtest.Driver{again.rx, again.tx, again.event} {
+		q.Interrupt.Raise() // as the transport does once after a load
+	}
 	again.active = virtqtest.ActivateHeld(g.t, d, FeatureStream, again.rx, again.tx, again.event)
 	go again.run()
 	g.t.Cleanup(again.stop)
