@@ -116,9 +116,9 @@ func (b *pciBus) resume() {
 
 // save writes the state of the bus and of what is on it.
 func (b *pciBus) save(out vmstate.Out) error {
-	errs := []error{saveKeeper(b.root, out)}
+	errs := []error{b.root.Save(out)}
 	for i, t := range b.transports {
-		errs = append(errs, saveKeeper(t, out.At(PCIAddress(i)).At("virtio")))
+		errs = append(errs, t.Save(out.At(PCIAddress(i)).At("virtio")))
 	}
 	return errors.Join(errs...)
 }
@@ -126,11 +126,11 @@ func (b *pciBus) save(out vmstate.Out) error {
 // load takes over that state. The bus comes first: it has the functions where
 // their devices are to be found.
 func (b *pciBus) load(in vmstate.In) error {
-	if err := loadKeeper(b.root, in); err != nil {
+	if err := b.root.Load(in); err != nil {
 		return err
 	}
 	for i, t := range b.transports {
-		if err := loadKeeper(t, in.At(PCIAddress(i)).At("virtio")); err != nil {
+		if err := t.Load(in.At(PCIAddress(i)).At("virtio")); err != nil {
 			return err
 		}
 	}

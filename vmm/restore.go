@@ -78,11 +78,3 @@ func (m *Machine) loadDevices(s *vmstate.State) error {
 	}
 	return errors.Join(errs...)
 }
-
-func loadKeeper(d any, in vmstate.In) error {
-	k, ok := d.(vmstate.Keeper)
-	if !ok {
-		return fmt.Errorf("%T cannot be loaded", d)
-	}
-	return k.Load(in)
-}

@@ -93,11 +93,3 @@ func (s *vmSaved) readTime(vm *kvm.VM, fd *kvm.VCPU) error {
 	s.Clock, s.TSC, s.Realtime = clock.Clock, tsc[0].Data, time.Now().UnixNano()
 	return nil
 }
-
-func saveKeeper(d any, out vmstate.Out) error {
-	k, ok := d.(vmstate.Keeper)
-	if !ok {
-		return fmt.Errorf("%T cannot be saved", d)
-	}
-	return k.Save(out)
-}
