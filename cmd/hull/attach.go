@@ -41,18 +41,31 @@ has not got through.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeRefs(a, 1, runningInstance),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			keys, err := terminal.ParseDetachKeys(o.detachKeys)
+			keys, err := o.keys()
 			if err != nil {
-				return refusal(fmt.Errorf("--detach-keys: %w", err))
+				return refusal(err)
 			}
 			return refusal(runAttach(cmd.Context(), a, &o, keys, args[0]))
 		},
 	}
+	o.register(cmd)
+	return cmd
+}
+
+func (o *attachOptions) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&o.noStdin, "no-stdin", false, "only listen")
 	f.BoolVar(&o.sigProxy, "sig-proxy", true, "hand the signals that hull gets without a terminal to the guest's main process")
 	addDetachKeys(cmd, &o.detachKeys)
-	return cmd
+}
+
+// keys are the ones that leave.
+func (o *attachOptions) keys() ([]byte, error) {
+	keys, err := terminal.ParseDetachKeys(o.detachKeys)
+	if err != nil {
+		return nil, fmt.Errorf("--detach-keys: %w", err)
+	}
+	return keys, nil
 }
 
 func runAttach(ctx context.Context, a *app, o *attachOptions, keys []byte, ref string) error {

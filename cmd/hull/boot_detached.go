@@ -12,6 +12,7 @@ import (
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/manager"
+	"github.com/hullvm/hull/manager/instance"
 )
 
 // Options of boot that mean something to an instance alone, or to a machine on
@@ -75,13 +76,18 @@ func runBootDetached(ctx context.Context, a *app, o *createOptions, path string)
 		return err
 	}
 	if err := engine.Start(ctx, d.Name); err != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
-		defer cancel()
-		if e := engine.Remove(ctx, d.ID, manager.RemoveOptions{Force: true}); e != nil {
-			return errors.Join(err, fmt.Errorf("it is still there, as %q: %w", d.Name, e))
-		}
-		return err
+		return removeFailed(ctx, engine, d, err)
 	}
 	_, err = fmt.Fprintln(a.Stdout, d.ID)
+	return err
+}
+
+// removeFailed removes an instance that something went wrong with, and returns that.
+func removeFailed(ctx context.Context, engine manager.Engine, d *instance.Description, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	if e := engine.Remove(ctx, d.ID, manager.RemoveOptions{Force: true}); e != nil {
+		return errors.Join(err, fmt.Errorf("it is still there, as %q: %w", d.Name, e))
+	}
 	return err
 }

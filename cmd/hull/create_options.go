@@ -83,18 +83,22 @@ func (o *createOptions) changes() ([]configs.Set, error) {
 
 // engineOptions are the options as an engine takes them.
 func (o *createOptions) engineOptions(machine *configs.Machine) (manager.CreateOptions, error) {
-	kvm := o.kvm
-	if kvm == defaultKVM {
-		kvm = ""
-	} else if path, err := filepath.Abs(kvm); err == nil {
-		kvm = path // the monitor runs in another folder
-	} else {
+	kvm, err := kvmDevice(o.kvm)
+	if err != nil {
 		return manager.CreateOptions{}, err
 	}
 	return manager.CreateOptions{
 		Machine: machine, Name: o.name, Labels: o.labels.labels,
 		Unconfined: o.unconfined, SlowKVM: o.slowKVM, KVM: kvm, AutoRemove: o.autoRemove,
 	}, nil
+}
+
+// kvmDevice is --kvm as an engine takes it: the monitor runs in another folder.
+func kvmDevice(flag string) (string, error) {
+	if flag == defaultKVM {
+		return "", nil
+	}
+	return filepath.Abs(flag)
 }
 
 func completeMachineFile(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

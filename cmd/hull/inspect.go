@@ -41,55 +41,63 @@ does: .Name .Created .VCPUs .Memory .State.Status .State.Exit .Monitor.PID .Dir.
 }
 
 func runInspect(ctx context.Context, a *app, o *inspectOptions, refs []string) error {
-	f := &format{json: true}
-	if o.format != "" {
-		var err error
-		if f, err = parseFormat(o.format, ""); err != nil {
-			return err
-		}
-		if f.table {
-			return fmt.Errorf("--format %q: an instance has too much to say for a table; take json or a template", o.format)
-		}
+	f, err := inspectFormat(o.format, "an instance")
+	if err != nil {
+		return err
 	}
 	engine, err := a.engine()
 	if err != nil {
 		return err
 	}
-	details := []*manager.Detail{}
-	failures := 0
-	for _, ref := range refs {
-		d, err := engine.Inspect(ctx, ref)
-		if err != nil {
-			failures++
-			fmt.Fprintf(a.Stderr, "hull: %v\n", explained(err))
-			continue
-		}
-		details = append(details, d)
-	}
-	if err := printDetails(a, o, f, details); err != nil {
-		return err
-	}
-	if failures > 0 {
-		return &exitError{code: exitRefused}
-	}
-	return nil
-}
-
-func printDetails(a *app, o *inspectOptions, f *format, details []*manager.Detail) error {
-	switch {
-	case o.toml:
+	details, failed := describeEach(a, refs, explained, func(ref string) (*manager.Detail, error) { return engine.Inspect(ctx, ref) })
+	if o.toml {
 		for _, d := range details {
 			fmt.Fprintln(a.Stdout, strings.TrimSuffix(d.Machine, "\n"))
 		}
-		return nil
-	case f.json:
-		e := json.NewEncoder(a.Stdout)
-		e.SetEscapeHTML(false)
-		if o.format == "" {
-			e.SetIndent("", "    ")
+	} else if err := printDetails(a, f, details); err != nil {
+		return err
+	}
+	return failed
+}
+
+// inspectFormat reads the --format of an inspect command for some thing.
+func inspectFormat(text, thing string) (*format, error) {
+	if text == "" {
+		return &format{json: true}, nil
+	}
+	f, err := parseFormat(text, "")
+	if err == nil && f.table {
+		err = fmt.Errorf("--format %q: %s has too much to say for a table; take json or a template", text, thing)
+	}
+	return f, err
+}
+
+// describeEach gathers what is known of several things. It passes over those that it
+// fails with, says why, and returns hull's status then.
+func describeEach[T any](a *app, refs []string, explain func(error) error, look func(ref string) (T, error)) (list []T, failed error) {
+	list = []T{}
+	for _, ref := range refs {
+		d, err := look(ref)
+		if err != nil {
+			failed = &exitError{code: exitRefused}
+			fmt.Fprintf(a.Stderr, "hull: %v\n", explain(err))
+			continue
 		}
-		return e.Encode(details)
-	default:
+		list = append(list, d)
+	}
+	return list, failed
+}
+
+// printDetails writes JSON, of several lines unless it was asked for, or what a
+// template makes of each.
+func printDetails[T any](a *app, f *format, details []T) error {
+	if !f.json {
 		return printRows(a.Stdout, f, nil, details)
 	}
+	e := json.NewEncoder(a.Stdout)
+	e.SetEscapeHTML(false)
+	if f.text == "" {
+		e.SetIndent("", "    ")
+	}
+	return e.Encode(details)
 }

@@ -10,17 +10,22 @@ import (
 	"github.com/hullvm/hull/manager/instance"
 )
 
-// atOnce is how many instances a command has in hand at the same time.
+// atOnce is how many instances or snapshots a command has in hand at the same time.
 const atOnce = 16
 
-// eachRef does something to each of several instances, and prints the lines that
-// come of it in the order of the refs. Where it fails with one it goes on with the
-// others.
+// eachRef does something to each of several instances.
 func (a *app) eachRef(ctx context.Context, refs []string, do func(context.Context, manager.Engine, string) (string, error)) error {
 	engine, err := a.engine()
 	if err != nil {
 		return refusal(err)
 	}
+	return a.each(refs, explained, func(ref string) (string, error) { return do(ctx, engine, ref) })
+}
+
+// each does something to each of several things, and prints the lines that come of
+// it in the order of their names. Where it fails with one it goes on with the
+// others.
+func (a *app) each(refs []string, explain func(error) error, do func(ref string) (string, error)) error {
 	type result struct {
 		line string
 		err  error
@@ -35,7 +40,7 @@ func (a *app) eachRef(ctx context.Context, refs []string, do func(context.Contex
 			slots <- struct{}{}
 			go func() {
 				defer func() { <-slots }()
-				line, err := do(ctx, engine, ref)
+				line, err := do(ref)
 				results[i] <- result{line, err}
 			}()
 		}
@@ -45,7 +50,7 @@ func (a *app) eachRef(ctx context.Context, refs []string, do func(context.Contex
 		switch r := <-done; {
 		case r.err != nil:
 			failures++
-			fmt.Fprintf(a.Stderr, "hull: %v\n", explained(r.err))
+			fmt.Fprintf(a.Stderr, "hull: %v\n", explain(r.err))
 		case r.line != "":
 			fmt.Fprintln(a.Stdout, r.line)
 		}
@@ -65,8 +70,13 @@ func echo(do func(context.Context, manager.Engine, string) error) func(context.C
 
 // explained says what to do about a failure that does not say it itself.
 func explained(err error) error {
-	if instance.KindOf(err) == instance.KindNotFound {
-		return fmt.Errorf("%w; hull ps -a lists all there are", err)
+	return withHint(err, instance.KindNotFound, "hull ps -a lists all there are")
+}
+
+// withHint adds what to do about a failure, if it is of a kind.
+func withHint(err error, kind instance.Kind, hint string) error {
+	if instance.KindOf(err) == kind {
+		return fmt.Errorf("%w; %s", err, hint)
 	}
 	return err
 }

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hullvm/hull/internal/terminal"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/instance"
 )
@@ -49,9 +49,10 @@ func runStartAttached(ctx context.Context, a *app, o *startOptions, refs []strin
 	if len(refs) > 1 {
 		return fmt.Errorf("-a and -i join one console; %d instances are named", len(refs))
 	}
-	keys, err := terminal.ParseDetachKeys(o.detachKeys)
+	attach := &attachOptions{noStdin: !o.interactive, sigProxy: o.sigProxy, detachKeys: o.detachKeys}
+	keys, err := attach.keys()
 	if err != nil {
-		return fmt.Errorf("--detach-keys: %w", err)
+		return err
 	}
 	engine, err := a.engine()
 	if err != nil {
@@ -61,16 +62,21 @@ func runStartAttached(ctx context.Context, a *app, o *startOptions, refs []strin
 	if err := engine.Start(ctx, refs[0]); err != nil {
 		return err
 	}
-	attach := &attachOptions{noStdin: !o.interactive, sigProxy: o.sigProxy}
-	err = runAttach(ctx, a, attach, keys, refs[0])
+	return joinStarted(ctx, a, engine, attach, keys, refs[0], began)
+}
+
+// joinStarted joins the console of an instance that was started just now, and may
+// have ended by then.
+func joinStarted(ctx context.Context, a *app, engine manager.Engine, o *attachOptions, keys []byte, ref string, began time.Time) error {
+	err := runAttach(ctx, a, o, keys, ref)
 	if kind := instance.KindOf(err); kind != instance.KindWrongState && kind != instance.KindGone {
 		return err
 	}
 	// It has ended before anybody could listen: its log has all.
-	if err := printLog(ctx, a, engine, refs[0], manager.LogOptions{Since: began, Tail: -1}, false); err != nil {
+	if err := printLog(ctx, a, engine, ref, manager.LogOptions{Since: began, Tail: -1}, false); err != nil {
 		return err
 	}
-	d, err := engine.Inspect(ctx, refs[0])
+	d, err := engine.Inspect(ctx, ref)
 	if err != nil || d.State.Exit == nil {
 		return err
 	}
