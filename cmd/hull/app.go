@@ -105,6 +105,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(
 		newAttachCommand(a),
 		newBootCommand(a),
+		newCloneCommand(a),
 		newCompletionCommand(a),
 		newCpCommand(a),
 		newCreateCommand(a),
@@ -122,8 +123,10 @@ func newRootCommand(a *app) *cobra.Command {
 		newRecoverCommand(a),
 		newRenameCommand(a),
 		newRestartCommand(a),
+		newRestoreCommand(a),
 		newRmCommand(a),
 		newServeCommand(a),
+		newSnapshotCommand(a),
 		newStartCommand(a),
 		newStatsCommand(a),
 		newStopCommand(a),

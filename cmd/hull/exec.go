@@ -121,9 +121,9 @@ func runExec(ctx context.Context, a *app, o *execOptions, ref string, args []str
 func execFailure(err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return withCode(err, exitNotThere)
+		return withCode(err, exitNotThere, explained)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.ENOEXEC):
-		return withCode(err, exitNotExecutable)
+		return withCode(err, exitNotExecutable, explained)
 	default:
 		return err
 	}

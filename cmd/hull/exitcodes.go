@@ -35,7 +35,7 @@ const exitRefused = 1
 
 // kindCode is what a command ends with after a failure of some kind.
 type kindCode struct {
-	run   int // of the commands whose status may be a program's: boot -d, create, exec
+	run   int // of the commands that make instances, or whose status may be a program's: boot -d, create, exec, restore, clone
 	other int
 }
 
@@ -54,10 +54,10 @@ var kindCodes = map[instance.Kind]kindCode{
 }
 
 // runFailure gives an error the status of a command that runs a program.
-func runFailure(err error) error { return withCode(err, codeOf(err).run) }
+func runFailure(err error) error { return withCode(err, codeOf(err).run, explained) }
 
 // refusal gives an error the status of any other command for instances.
-func refusal(err error) error { return withCode(err, codeOf(err).other) }
+func refusal(err error) error { return withCode(err, codeOf(err).other, explained) }
 
 // codeOf is the statuses of a failure. A supervisor of a later release may tell of a
 // kind that there is not here.
@@ -68,11 +68,11 @@ func codeOf(err error) kindCode {
 	return kindCodes[instance.KindFailed]
 }
 
-// withCode gives an error a status, unless it has one.
-func withCode(err error, code int) error {
+// withCode gives an error a status, unless it has one, and what to do about it.
+func withCode(err error, code int, explain func(error) error) error {
 	var exit *exitError
 	if err == nil || errors.As(err, &exit) {
 		return err
 	}
-	return &exitError{code: code, err: explained(err)}
+	return &exitError{code: code, err: explain(err)}
 }

@@ -45,6 +45,8 @@ type fakeEngine struct {
 	program func(agent.Command, *fakeExec) agent.Exit // what Exec runs
 	sizes   chan agent.WinSize
 
+	fakeSnapshots
+
 	files string // the guest's root, a folder of the host
 	tar   []byte // what CopyFrom says instead
 	stat  *manager.FileStat

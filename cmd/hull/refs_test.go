@@ -27,9 +27,14 @@ func TestCompletionOfRefs(t *testing.T) {
 		"signal":           {[]string{"kill", "-s", ""}, "KILL\nTERM\nINT\nHUP\nQUIT\nUSR1\nUSR2\n:4\n"},
 		"filter":           {[]string{"events", "-f", ""}, "instance=\nimage=\nlabel=\nevent=create\nevent=start\nevent=die\nevent=stop\nevent=kill\nevent=pause\nevent=unpause\nevent=restart\nevent=reboot\nevent=oom\nevent=destroy\nevent=rename\nevent=update\nevent=exec_start\n:4\n"},
 		"nothing":          {[]string{"ps", ""}, ":4\n"},
+		"to keep":          {[]string{"snapshot", "create", ""}, "web\trunning, debian-cloud\ndb\tpaused, debian-cloud\n:4\n"},
+		"name of snapshot": {[]string{"snapshot", "create", "web", ""}, ":4\n"},
+		"snapshots":        {[]string{"snapshot", "rm", "torn", ""}, "golden\tof web, debian-cloud\nodd\tunusable\n:4\n"},
+		"snapshot":         {[]string{"restore", ""}, "golden\tof web, debian-cloud\ntorn\tunusable\nodd\tunusable\n:4\n"},
+		"one snapshot":     {[]string{"clone", "golden", ""}, ":4\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := hull(t, &fakeEngine{instances: someInstances()}, append([]string{"__complete"}, test.args...)...)
+			got := hull(t, snapshotEngineOf(), append([]string{"__complete"}, test.args...)...)
 			if got.stdout != test.want || got.status != 0 {
 				t.Errorf("status %d, %q\nwant %q", got.status, got.stdout, test.want)
 			}
@@ -37,6 +42,9 @@ func TestCompletionOfRefs(t *testing.T) {
 	}
 	if got := hull(t, &fakeEngine{fail: map[string]error{"list": errors.New("no")}}, "__complete", "stop", ""); got.stdout != ":4\n" {
 		t.Errorf("without a list: %q", got.stdout)
+	}
+	if got := hull(t, &fakeEngine{fail: map[string]error{"list-snapshots": errors.New("no")}}, "__complete", "clone", ""); got.stdout != ":4\n" {
+		t.Errorf("without a list of snapshots: %q", got.stdout)
 	}
 }
 
