@@ -95,7 +95,7 @@ func TestEveryKindAndRouteIsDocumented(t *testing.T) {
 	}
 	for _, e := range routes() {
 		// A row may have several: the path's last part is looked for.
-		last := strings.ReplaceAll(e.path[strings.LastIndexByte(e.path, '/')+1:], "{ref}", "REF")
+		last := strings.NewReplacer("{ref}", "REF", "{snapshot}", "snapshots/NAME").Replace(e.path[strings.LastIndexByte(e.path, '/')+1:])
 		if !strings.Contains(text, last) {
 			t.Errorf("%s %s is not documented", e.method, e.path)
 		}

@@ -65,7 +65,19 @@ type Failure struct {
 // says that it cannot go on.
 type ErrorAnswer struct {
 	Error Failure `json:"error"`
+
+	Instances []*instance.Description `json:"instances,omitempty" doc:"those that were made before it, and stay"`
 }
+
+// partlyDone is the failure to make all of several instances.
+type partlyDone struct {
+	err  error
+	made []*instance.Description
+}
+
+func (p *partlyDone) Error() string { return p.err.Error() }
+
+func (p *partlyDone) Unwrap() error { return p.err }
 
 func refused(kind instance.Kind, format string, args ...any) error {
 	return &instance.Error{Kind: kind, Err: fmt.Errorf(format, args...)}
@@ -100,7 +112,12 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	case kindTooLarge, kindTooSlow, kindForbidden:
 		w.Header().Set("Connection", "close") // what it still sends is not read
 	}
-	writeJSON(w, status, ErrorAnswer{Error: f})
+	said := ErrorAnswer{Error: f}
+	var partly *partlyDone
+	if errors.As(err, &partly) {
+		said.Instances = partly.made
+	}
+	writeJSON(w, status, said)
 }
 
 // writeJSON answers with v. That the client is gone is seen elsewhere.
@@ -108,7 +125,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := encodeLine(v)
 	if err != nil {
 		status = http.StatusInternalServerError
-		b, _ = encodeLine(ErrorAnswer{Failure{instance.KindFailed, fmt.Sprintf("answer: %v", err)}})
+		b, _ = encodeLine(ErrorAnswer{Error: Failure{instance.KindFailed, fmt.Sprintf("answer: %v", err)}})
 	}
 	extendWrite(w, answerTime)
 	w.Header().Set("Content-Type", mediaJSON)

@@ -59,6 +59,9 @@ type fakeEngine struct {
 	pausing chan struct{} // Pause waits for it; nil: it does not
 	panics  bool
 
+	empty  bool // there is no snapshot
+	cloned int  // how many Clone makes before err
+
 	stats   *manager.Stats
 	recover func() ([]string, error)
 }

@@ -28,6 +28,8 @@ func FuzzRequests(f *testing.F) {
 		{"stream=false&interval=1s", `{"timeout":"-1s"}`, "x"},
 		{"path=/etc&force=true", `{"signal":"TERM"}`, ""},
 		{"all=%zz;", `{"cpus":"1.5","memory":4096,"disks":{"a":{"bytes_per_second":1,"operations_per_second":18446744073709551616}}}`, ""},
+		{"", `{"count":3,"name":"w","verify":true,"labels":{"a":"b"}}`, ""},
+		{"", `{"name":"x","live":true,"stop":true}`, ""},
 		{"filter==", `{"command":["ls"],"rows":65536}`, "-"},
 	}
 	list := routes()
@@ -46,7 +48,7 @@ func FuzzRequests(f *testing.F) {
 		if values, _ := url.ParseQuery(query); values.Get("stream") == "true" || values.Get("stream") == "1" {
 			return // it lasts
 		}
-		r := httptest.NewRequest(route.method, strings.ReplaceAll(route.path, "{ref}", "web"), strings.NewReader(string(body)))
+		r := httptest.NewRequest(route.method, strings.NewReplacer("{ref}", "web", "{snapshot}", "golden").Replace(route.path), strings.NewReader(string(body)))
 		r.URL.RawQuery = query
 		r.Header.Set("Content-Type", mediaJSON)
 		if route.media != "" {

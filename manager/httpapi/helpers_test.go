@@ -125,7 +125,7 @@ func failureIn(t *testing.T, body string) Failure {
 	var a ErrorAnswer
 	d := json.NewDecoder(strings.NewReader(body))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&a); err != nil || a.Error.Kind == "" || a.Error.Message == "" {
+	if err := d.Decode(&a); err != nil || a.Instances != nil || a.Error.Kind == "" || a.Error.Message == "" {
 		t.Fatalf("%q is no error: %v", body, err)
 	}
 	return a.Error

@@ -79,12 +79,18 @@ func (s *Server) describe(version string) {
 
 var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
 
+// pathParameters are what the parameters of paths stand for.
+var pathParameters = map[string]string{
+	"ref":      "an instance's name, its id, or a beginning of its id that no other's has",
+	"snapshot": "a snapshot's name",
+}
+
 func (s *Server) operation(e *route) *operation {
 	op := &operation{ID: operationID(e), Summary: e.summary, Responses: make(map[string]*documentAnswer)}
 	for _, m := range pathParameter.FindAllStringSubmatch(e.path, -1) {
 		op.Parameters = append(op.Parameters, &documentParameter{
 			Name: m[1], In: "path", Required: true, Schema: &schema{Type: typeString},
-			Description: "an instance's name, its id, or a beginning of its id that no other's has",
+			Description: pathParameters[m[1]],
 		})
 	}
 	if e.query != nil {

@@ -131,7 +131,7 @@ func TestSchemasAreWhatJSONIs(t *testing.T) {
 		manager.Stats{},
 		[]manager.Process{{}},
 		events.Event{Time: testTime, Action: "start"},
-		ErrorAnswer{Failure{Kind: instance.KindBusy}},
+		ErrorAnswer{Error: Failure{Kind: instance.KindBusy}},
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {

@@ -39,9 +39,10 @@ type none struct{}
 // call is a request as a handler sees it.
 type call[Q, B any] struct {
 	*http.Request
-	ref   string // of the instance in the path
-	query Q
-	body  B
+	ref      string // of the instance in the path
+	snapshot string // its name in the path
+	query    Q
+	body     B
 }
 
 func (c *call[Q, B]) ctx() context.Context { return c.Context() }
@@ -55,7 +56,7 @@ func typeOrNil[T any]() reflect.Type {
 
 // decode makes a call of a request.
 func decode[Q, B any](s *Server, e *route, w http.ResponseWriter, r *http.Request) (*call[Q, B], error) {
-	c := &call[Q, B]{Request: r, ref: r.PathValue("ref")}
+	c := &call[Q, B]{Request: r, ref: r.PathValue("ref"), snapshot: r.PathValue("snapshot")}
 	if err := decodeQuery(r.URL.RawQuery, reflect.ValueOf(&c.query).Elem()); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ var atRoot = []string{"/healthz", "/metrics", "/openapi.json"}
 
 // routes is the table.
 func routes() []route {
-	list := slices.Concat(instanceRoutes(), lifecycleRoutes(), streamRoutes(), serverRoutes())
+	list := slices.Concat(instanceRoutes(), lifecycleRoutes(), snapshotRoutes(), streamRoutes(), serverRoutes())
 	for i := range list {
 		path := list[i].path
 		list[i].path = prefix + path
