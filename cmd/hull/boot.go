@@ -23,6 +23,7 @@ import (
 type bootOptions struct {
 	createOptions
 	detach   bool
+	template string // a snapshot to start from
 	dryRun   bool
 	initrd   string // where a dry run puts a copy of the initrd
 	timeline bool
@@ -50,16 +51,25 @@ with a status of its own otherwise (docs/exit-codes.md).
 
 With -d the machine becomes an instance, which runs in the background: hull prints
 its id and ends. The other commands know it by this id, by the beginning of it, or
-by its name (docs/instances.md). Where it cannot be started, nothing of it is left.`,
+by its name (docs/instances.md). Where it cannot be started, nothing of it is left.
+
+With --template the machine is an instance too, and does not boot where a snapshot of
+that name is there: it is a clone of it (docs/snapshots.md). Where there is none, it
+boots, and the snapshot is made as soon as its agent answers. Without -d hull joins
+its console as hull attach does.`,
 		Example: `  hull boot configs/demo.toml
   hull boot configs/demo.toml --set cpu.count=2 --set memory.size=1GiB
   hull boot configs/demo.toml --dry-run
-  hull boot -d --name web --restart on-failure:3 web.toml`,
+  hull boot -d --name web --restart on-failure:3 web.toml
+  hull boot -d --template web web.toml`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeMachineFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkBootFlags(cmd.Flags(), o.detach); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("template") {
+				return runFailure(runBootTemplate(cmd.Context(), a, &o, args[0]))
 			}
 			if o.detach {
 				return runFailure(runBootDetached(cmd.Context(), a, &o.createOptions, args[0]))
@@ -70,10 +80,12 @@ by its name (docs/instances.md). Where it cannot be started, nothing of it is le
 	f := cmd.Flags()
 	o.register(cmd)
 	f.BoolVarP(&o.detach, "detach", "d", false, "make it an instance, and run it in the background")
+	f.StringVar(&o.template, "template", "", "start from the snapshot of this `name`, or boot and make it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "check everything, print the machine and what would be loaded where, and start nothing")
 	f.StringVar(&o.initrd, "write-initrd", "", "with --dry-run, write the machine's whole initrd to this `file`")
 	f.BoolVar(&o.timeline, "timeline", false, "print the moments of the start on stderr when the machine has ended")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log what the monitor does on stderr")
+	completeFlagWith(cmd, "template", completeSnapshots(a, 0))
 	return cmd
 }
 

@@ -24,10 +24,17 @@ var (
 
 // checkBootFlags refuses options that would do nothing.
 func checkBootFlags(flags *pflag.FlagSet, detach bool) error {
-	if detach {
+	background := ""
+	switch {
+	case flags.Changed("template"):
+		background = "--template"
+	case detach:
+		background = "-d"
+	}
+	if background != "" {
 		for _, name := range foregroundFlags {
 			if flags.Changed(name) {
-				return fmt.Errorf("--%s: a machine in the background has no use for it; leave it out, or boot without -d", name)
+				return fmt.Errorf("--%s: a machine in the background has no use for it; leave it out, or boot without %s", name, background)
 			}
 		}
 		return nil

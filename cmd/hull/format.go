@@ -122,8 +122,12 @@ func completeFormat(cmd *cobra.Command) {
 
 // completeFlag gives a flag's values to the shell.
 func completeFlag(cmd *cobra.Command, flag string, values ...cobra.Completion) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
+	completeFlagWith(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeFlagWith has a function give them.
+func completeFlagWith(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err) // a flag that the command has not: found by the first test
 	}
 }

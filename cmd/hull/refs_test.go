@@ -31,6 +31,7 @@ func TestCompletionOfRefs(t *testing.T) {
 		"name of snapshot": {[]string{"snapshot", "create", "web", ""}, ":4\n"},
 		"snapshots":        {[]string{"snapshot", "rm", "torn", ""}, "golden\tof web, debian-cloud\nodd\tunusable\n:4\n"},
 		"snapshot":         {[]string{"restore", ""}, "golden\tof web, debian-cloud\ntorn\tunusable\nodd\tunusable\n:4\n"},
+		"template":         {[]string{"boot", "--template", ""}, "golden\tof web, debian-cloud\ntorn\tunusable\nodd\tunusable\n:4\n"},
 		"one snapshot":     {[]string{"clone", "golden", ""}, ":4\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
