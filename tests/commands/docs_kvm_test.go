@@ -94,16 +94,22 @@ func (h *host) sh(command string) (string, error) {
 	return string(out), err
 }
 
-// TestTheExamplesOfTheDocument types what docs/instances.md has, in its order.
+// TestTheExamplesOfTheDocument types what documents have, in their order.
 func TestTheExamplesOfTheDocument(t *testing.T) {
+	for name, least := range documented {
+		t.Run(name, func(t *testing.T) { typeExamples(t, "../../docs/"+name+".md", least) })
+	}
+}
+
+func typeExamples(t *testing.T, document string, least int) {
 	h := newHost(t)
-	list, files := examples(t, "../../docs/instances.md")
+	list, files := examples(t, document)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(list) < 40 {
+	if len(list) < least {
 		t.Fatalf("%d examples were found: has their mark changed?", len(list))
 	}
 	for _, e := range list {

@@ -7,6 +7,10 @@ import (
 	"testing"
 )
 
+// documented are the documents whose examples are run, with how many each has at the
+// least.
+var documented = map[string]int{"instances": 40, "snapshots": 15}
+
 // example is a command of a document, and what it prints.
 type example struct {
 	line    int
@@ -92,6 +96,15 @@ func (e example) canon(text string) string {
 		text = number.ReplaceAllString(text, "N")
 	}
 	return text
+}
+
+func TestTheDocumentsHaveTheirExamples(t *testing.T) {
+	for name, least := range documented {
+		list, files := examples(t, "../../docs/"+name+".md")
+		if len(list) < least || files["web.toml"] == "" {
+			t.Errorf("docs/%s.md: %d examples, and %d machine files", name, len(list), len(files))
+		}
+	}
 }
 
 func TestCanonKeepsWhatMatters(t *testing.T) {
