@@ -29,7 +29,7 @@ func runBootTemplate(ctx context.Context, a *app, o *bootOptions, path string) e
 	if err != nil {
 		return err
 	}
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func runBootTemplate(ctx context.Context, a *app, o *bootOptions, path string) e
 
 // startFromTemplate has an instance run. An interrupt ends that in order: nothing is
 // left of the instance then.
-func startFromTemplate(ctx context.Context, a *app, engine snapshotEngine, template string, o manager.CreateOptions) (*instance.Description, error) {
+func startFromTemplate(ctx context.Context, a *app, engine manager.Engine, template string, o manager.CreateOptions) (*instance.Description, error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	there, err := engine.InspectSnapshot(ctx, template)
@@ -76,7 +76,7 @@ func startFromTemplate(ctx context.Context, a *app, engine snapshotEngine, templ
 
 // bootForTemplate boots an instance, and makes the template of it. Where that cannot
 // be made the instance goes on without: it is what was asked for.
-func bootForTemplate(ctx context.Context, a *app, engine snapshotEngine, template string, o manager.CreateOptions) (*instance.Description, error) {
+func bootForTemplate(ctx context.Context, a *app, engine manager.Engine, template string, o manager.CreateOptions) (*instance.Description, error) {
 	d, err := engine.Create(ctx, o)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func bootForTemplate(ctx context.Context, a *app, engine snapshotEngine, templat
 
 // makeTemplate waits until the guest is up, which its agent says, and makes a
 // snapshot of it.
-func makeTemplate(ctx context.Context, a *app, engine snapshotEngine, template string, d *instance.Description) error {
+func makeTemplate(ctx context.Context, a *app, engine manager.Engine, template string, d *instance.Description) error {
 	if _, err := engine.Stat(ctx, d.ID, "/"); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func runClone(ctx context.Context, a *app, o *cloneCommandOptions, name string) 
 	if options.RestoreOptions, err = o.engineOptions(); err != nil {
 		return err
 	}
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return err
 	}

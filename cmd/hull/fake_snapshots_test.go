@@ -23,8 +23,6 @@ type fakeSnapshots struct {
 	made manager.RestoreOptions // as Restore or Clone was asked last
 }
 
-var _ manager.Snapshots = (*fakeEngine)(nil)
-
 func noSnapshot(name string) error {
 	return &instance.Error{Kind: instance.KindNotFound, Err: fmt.Errorf("snapshot %q: there is none of this name", name)}
 }

@@ -55,7 +55,7 @@ func runRestore(ctx context.Context, a *app, o *restoreCommandOptions, name stri
 	if err != nil {
 		return err
 	}
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func runRestore(ctx context.Context, a *app, o *restoreCommandOptions, name stri
 
 // restore makes an instance. An interrupt ends that in order: nothing is left of it
 // then.
-func restore(ctx context.Context, engine snapshotEngine, name string, o manager.RestoreOptions) (*instance.Description, error) {
+func restore(ctx context.Context, engine manager.Engine, name string, o manager.RestoreOptions) (*instance.Description, error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return engine.Restore(ctx, name, o)

@@ -72,7 +72,7 @@ func completeSnapshots(a *app, most int) cobra.CompletionFunc {
 
 // snapshotNames are the names of snapshots that are none of given.
 func snapshotNames(ctx context.Context, a *app, given []string) []cobra.Completion {
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		cobra.CompDebugln(err.Error(), false)
 		return nil

@@ -49,7 +49,7 @@ func runSnapshotCreate(ctx context.Context, a *app, o manager.SnapshotOptions, r
 	if err := checkNewName(o.Name); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func runSnapshotInspect(ctx context.Context, a *app, text string, list []string)
 	if err != nil {
 		return err
 	}
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func runSnapshotLs(ctx context.Context, a *app, o *snapshotLsOptions) error {
 	if _, err := parseFormat(o.format, snapshotColumns); err != nil {
 		return err
 	}
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ failure.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeSnapshots(a, 0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			engine, err := a.snapshotEngine()
+			engine, err := a.engine()
 			if err != nil {
 				return refusal(err)
 			}

@@ -24,7 +24,7 @@ Each that is whole is named on standard output; hull ends with 1 where one is no
 
 // runSnapshotVerify does not look at several at once: they are on one disk.
 func runSnapshotVerify(ctx context.Context, a *app, list []string) error {
-	engine, err := a.snapshotEngine()
+	engine, err := a.engine()
 	if err != nil {
 		return refusal(err)
 	}

@@ -10,8 +10,6 @@ import (
 	"github.com/hullvm/hull/manager/instance"
 )
 
-var _ manager.Snapshots = (*fakeEngine)(nil)
-
 func testSnapshot() manager.Snapshot {
 	return manager.Snapshot{Name: "golden", Created: testTime, Instance: "web", Kernel: "debian", VCPUs: 2, Memory: 512 << 20, Disks: 1, Size: 1 << 20}
 }

@@ -29,19 +29,11 @@ type SnapshotRequest struct {
 }
 
 func createSnapshot(s *Server, c *call[none, SnapshotRequest]) (*manager.Snapshot, error) {
-	e, err := s.snapshots()
-	if err != nil {
-		return nil, err
-	}
-	return e.CreateSnapshot(c.ctx(), c.ref, manager.SnapshotOptions{Name: c.body.Name, Live: c.body.Live, Stop: c.body.Stop})
+	return s.engine.CreateSnapshot(c.ctx(), c.ref, manager.SnapshotOptions{Name: c.body.Name, Live: c.body.Live, Stop: c.body.Stop})
 }
 
 func listSnapshots(s *Server, c *call[none, none]) ([]manager.Snapshot, error) {
-	e, err := s.snapshots()
-	if err != nil {
-		return nil, err
-	}
-	all, err := e.ListSnapshots(c.ctx())
+	all, err := s.engine.ListSnapshots(c.ctx())
 	if all == nil {
 		all = []manager.Snapshot{}
 	}
@@ -49,11 +41,7 @@ func listSnapshots(s *Server, c *call[none, none]) ([]manager.Snapshot, error) {
 }
 
 func inspectSnapshot(s *Server, c *call[none, none]) (*manager.SnapshotDetail, error) {
-	e, err := s.snapshots()
-	if err != nil {
-		return nil, err
-	}
-	return e.InspectSnapshot(c.ctx(), c.snapshot)
+	return s.engine.InspectSnapshot(c.ctx(), c.snapshot)
 }
 
 // RemoveSnapshotQuery says how to remove a snapshot.
@@ -62,19 +50,11 @@ type RemoveSnapshotQuery struct {
 }
 
 func removeSnapshot(s *Server, c *call[RemoveSnapshotQuery, none]) (none, error) {
-	e, err := s.snapshots()
-	if err != nil {
-		return none{}, err
-	}
-	return none{}, e.RemoveSnapshot(c.ctx(), c.snapshot, manager.RemoveOptions{Force: c.query.Force})
+	return none{}, s.engine.RemoveSnapshot(c.ctx(), c.snapshot, manager.RemoveOptions{Force: c.query.Force})
 }
 
 func verifySnapshot(s *Server, c *call[none, none]) (none, error) {
-	e, err := s.snapshots()
-	if err != nil {
-		return none{}, err
-	}
-	return none{}, e.VerifySnapshot(c.ctx(), c.snapshot, nil)
+	return none{}, s.engine.VerifySnapshot(c.ctx(), c.snapshot, nil)
 }
 
 // RestoreRequest says how to make an instance of a snapshot.
@@ -98,11 +78,7 @@ func (q *RestoreRequest) options() manager.RestoreOptions {
 }
 
 func restore(s *Server, c *call[none, RestoreRequest]) (*instance.Description, error) {
-	e, err := s.snapshots()
-	if err != nil {
-		return nil, err
-	}
-	return e.Restore(c.ctx(), c.snapshot, c.body.options())
+	return s.engine.Restore(c.ctx(), c.snapshot, c.body.options())
 }
 
 // CloneRequest says how many instances to make of a snapshot, and how. The name is
@@ -123,11 +99,7 @@ func clone(s *Server, w http.ResponseWriter, c *call[none, CloneRequest]) error 
 	if err := o.CheckCount(); err != nil {
 		return err
 	}
-	e, err := s.snapshots()
-	if err != nil {
-		return err
-	}
-	made, err := e.Clone(c.ctx(), c.snapshot, o)
+	made, err := s.engine.Clone(c.ctx(), c.snapshot, o)
 	switch {
 	case err == nil:
 		writeJSON(w, http.StatusCreated, made)
