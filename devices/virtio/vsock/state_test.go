@@ -153,7 +153,19 @@ func TestAResetThatIsNotDealtWithIsKept(t *testing.T) {
 			}
 			connected <- err
 		}()
+		again.wantConnections(1)
 		rx := again.rx.Queue().Position()
+		if round == 1 {
+			// The guest deals with the event of the round before, and not with the
+			// one that follows.
+			again.do(func() {
+				if _, ok := again.event.Poll(); !ok {
+					t.Error("there is no event")
+				}
+				again.event.Add(nil, []int{eventSize})
+				again.event.Queue().Kick()
+			})
+		}
 		for range 10 {
 			again.do(func() {})
 			again.device.whileActive(func(s *session) { s.call(func() {}) })
@@ -163,7 +175,7 @@ func TestAResetThatIsNotDealtWithIsKept(t *testing.T) {
 		}
 		if round == 2 {
 			again.setDeaf(false)
-			again.eventually("all events", func() bool { return again.events == 3 })
+			again.eventually("all events", func() bool { return again.events == 2 })
 			if err := <-connected; err != nil {
 				t.Error(err)
 			}
