@@ -26,13 +26,10 @@ func (m *Manager) Restore(ctx context.Context, name string, o RestoreOptions) (*
 	return d, errors.Join(err, open.Close())
 }
 
-// maxClones is how many instances one call makes.
-const maxClones = 1000
-
 // Clone makes instances of a snapshot that are machines of their own.
 func (m *Manager) Clone(ctx context.Context, name string, o CloneOptions) (list []*instance.Description, err error) {
-	if o.Count < 1 || o.Count > maxClones {
-		return nil, invalid("%d clones: want 1 to %d", o.Count, maxClones)
+	if err := o.CheckCount(); err != nil {
+		return nil, err
 	}
 	open, err := m.openForUse(ctx, name, o.Verify)
 	if err != nil {

@@ -223,8 +223,10 @@ func (l *vcpuLoad) apply(v *vcpu, xsave int) error {
 	if err := fd.SetRegs(l.regs); err != nil {
 		return err
 	}
-	if err := fd.SetXCRS(l.xcrs); err != nil {
-		return err
+	if l.xcrs.Count > 0 { // processors without XSAVE have none
+		if err := fd.SetXCRS(l.xcrs); err != nil {
+			return err
+		}
 	}
 	if err := l.applyXSave(fd, xsave); err != nil {
 		return err
