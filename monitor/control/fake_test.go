@@ -64,12 +64,14 @@ func (f *fake) Wait(ctx context.Context) (Exit, error) {
 		return Exit{}, ctx.Err()
 	}
 }
+
 func (f *fake) Dump(context.Context) (string, error) {
 	err := f.did("dump")
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.text, err
 }
+
 func (f *fake) Balloon(context.Context) (Balloon, error) {
 	return Balloon{Target: 1 << 40, Actual: 4096}, f.did("balloon")
 }

@@ -59,7 +59,6 @@ func (d *Device) start(a *virtio.Activation) (*activation, error) {
 			continue
 		}
 		q := &queue{activation: act, ring: s.ring, handle: s.handle}
-		q.stop.Store(a.Held)
 		var err error
 		if q.worker, err = virtio.StartWorker(q.ring, q.serve, act.fail); err != nil {
 			act.end()

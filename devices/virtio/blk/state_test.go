@@ -37,7 +37,9 @@ func TestADiskGoesOnElsewhere(t *testing.T) {
 			vmstatetest.RoundTrip(t, device, there)
 			moved := d.Move(t, d.Memory.Copy(t))
 			active := virtqtest.ActivateHeld(t, there, allFeatures, moved)
-			there.Pause() // and is paused already
+			if o.Packed {
+				there.Pause() // which it is already
+			}
 			if _, ok := moved.Poll(); ok || len(other.takeCalls()) > 0 {
 				t.Fatal("a device that is held served")
 			}
@@ -62,6 +64,24 @@ func TestADiskGoesOnElsewhere(t *testing.T) {
 				t.Error("the cache mode outlives a reset")
 			}
 		})
+	}
+}
+
+// A driver that cannot flush has no cache at first, and may ask for one later.
+func TestTheCacheModeIsWhatTheDriverMadeIt(t *testing.T) {
+	for _, mode := range []byte{0, 1} {
+		device := newDevice(t, Config{Backend: newRAM(4096)})
+		d := virtqtest.New(t, virtqtest.Options{})
+		virtqtest.Activate(t, device, FeatureConfigWCE, d)
+		device.WriteConfig(regWriteback, []byte{mode})
+		device.Pause()
+		there := newDevice(t, Config{Backend: newRAM(4096)})
+		vmstatetest.RoundTrip(t, device, there)
+		virtqtest.ActivateHeld(t, there, FeatureConfigWCE, d.Move(t, d.Memory.Copy(t))).Resume()
+		got := []byte{9}
+		if there.ReadConfig(regWriteback, got); got[0] != mode {
+			t.Errorf("the cache mode is %d, and was %d", got[0], mode)
+		}
 	}
 }
 

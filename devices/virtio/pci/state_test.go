@@ -172,6 +172,9 @@ func TestNotificationsThatWereLostAreMadeUpFor(t *testing.T) {
 		t.Errorf("held %v, features %#x", a.Held, a.Features)
 	}
 	moved.space.Command(0, pcitest.BusMaster)
+	moved.space.Command(pcitest.BusMaster, 0)
+	expect("with bus master again", "[]", 0, 0)
+	moved.space.Command(0, pcitest.BusMaster)
 	moved.transport.Resume()
 	expect("without bus master", "[]", 0, 0)
 	moved.space.Command(pcitest.BusMaster, 0)
@@ -179,6 +182,14 @@ func TestNotificationsThatWereLostAreMadeUpFor(t *testing.T) {
 	moved.transport.Pause()
 	moved.transport.Resume()
 	expect("resumed again", "[pause resume]", 0, 0)
+
+	served := make(chan struct{}, 1)
+	w, err := virtio.StartWorker(other.activation().Queues[0], func() error { served <- struct{}{}; return nil }, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-served // nothing holds workers that start later
+	w.Stop()
 }
 
 // The driver is on its way, and goes on with the other device.
