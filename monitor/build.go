@@ -79,8 +79,13 @@ func build(c *startup.Config, files *handover.Files, started time.Time, log *slo
 	for _, d := range b.devices.Devices {
 		config.Devices = append(config.Devices, vmm.Virtio(d))
 	}
-	b.machine, err = vmm.New(config)
-	return b, err
+	if b.machine, err = vmm.New(config); err != nil {
+		return nil, err
+	}
+	if config.Restore != nil {
+		b.announce()
+	}
+	return b, nil
 }
 
 // openConsole takes what the consoles write to.

@@ -33,9 +33,12 @@ const (
 // seedSize is how many random bytes a guest gets.
 const seedSize = 256
 
-// newRenewal is what the guest of an instance has to be told. before is the machine
-// file of the machine that was saved.
+// newRenewal is what the guest of an instance has to be told; nil for one that has no
+// agent of Hull's. before is the machine file of the machine that was saved.
 func newRenewal(x supervisor.Launch, before []byte) (*renewal, error) {
+	if x.Machine.Boot.Initrd != configs.InitrdBuilt {
+		return nil, nil
+	}
 	r := &renewal{socket: x.Machine.Vsock.Path, messages: x.Messages, request: agent.Renewal{Seed: make([]byte, seedSize), Thaw: true}}
 	_, _ = rand.Read(r.request.Seed) // never fails
 	if !x.Description.Snapshot.Clone {

@@ -60,6 +60,11 @@ func do(ctx context.Context, m *manager.Manager, home, verb, ref string) error {
 		return m.Rename(ctx, ref, ref+"x")
 	case "rm":
 		return m.Remove(ctx, ref, manager.RemoveOptions{Force: true})
+	case "snapshot":
+		_, err := m.CreateSnapshot(ctx, ref, manager.SnapshotOptions{Name: ref + "-" + fmt.Sprint(os.Getpid())})
+		return err
+	case "clone":
+		return clone(ctx, m, ref)
 	case "serve":
 		for {
 			if _, err := m.Recover(ctx); err != nil {
@@ -70,4 +75,15 @@ func do(ctx context.Context, m *manager.Manager, home, verb, ref string) error {
 	default:
 		return fmt.Errorf("verb %q", verb)
 	}
+}
+
+// clone makes two instances of the newest snapshot; ref is where their names begin.
+func clone(ctx context.Context, m *manager.Manager, ref string) error {
+	list, err := m.ListSnapshots(ctx)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	o := manager.CloneOptions{Count: 2, RestoreOptions: manager.RestoreOptions{Name: ref + "-c", KVM: os.DevNull}}
+	_, err = m.Clone(ctx, list[0].Name, o)
+	return err
 }

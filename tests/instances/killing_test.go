@@ -35,7 +35,7 @@ func TestKillingAtRandom(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-seed %d -rounds %d", *seed, *rounds)
-	k := &killer{world: newWorld(t), random: rand.New(rand.NewPCG(*seed, 0)), readers: make(map[string]*reader)}
+	k := &killer{world: newWorld(t), random: rand.New(rand.NewPCG(*seed, 0)), readers: make(map[string]*reader), snapshots: make(map[string]bool), clones: make(map[string]bool)}
 	for i, policy := range []string{"no", "on-failure", "always", "unless-stopped", "no", "always"} {
 		d := k.create(fmt.Sprintf("box%d", i), fmt.Sprintf("lifecycle.restart = %q\n", policy))
 		k.readers[d.ID] = &reader{}
@@ -47,25 +47,34 @@ func TestKillingAtRandom(t *testing.T) {
 		}
 	}
 	k.end()
+	t.Logf("%d snapshots were made, and %d clones", len(k.snapshots), len(k.clones))
+	if *rounds >= 100 && (len(k.snapshots) < *rounds/50 || len(k.clones) == 0) {
+		t.Error("that is too few to have been tried")
+	}
 }
 
 type killer struct {
 	*world
 	random  *rand.Rand
 	readers map[string]*reader
-	server  *exec.Cmd
+
+	snapshots map[string]bool // names of those that there were
+	clones    map[string]bool // ids
+
+	server *exec.Cmd
 }
 
 // reader keeps what was seen of an instance's log.
 type reader struct{ seen []string }
 
 // verbs of commands that are run, and may be killed.
-var verbs = []string{"start", "start", "start", "stop", "kill", "pause", "unpause", "rename", "create", "rm"}
+var verbs = []string{"start", "start", "start", "stop", "kill", "pause", "unpause", "rename", "create", "rm", "snapshot", "snapshot", "clone"}
 
 func (k *killer) round(n int) {
 	list := k.listed()
 	k.server = k.run("serve", "")
 	var commands []*exec.Cmd
+	most := 60 * time.Millisecond
 	for range 1 + k.random.IntN(3) {
 		verb := verbs[k.random.IntN(len(verbs))]
 		ref := fmt.Sprintf("new%d", n)
@@ -75,12 +84,15 @@ func (k *killer) round(n int) {
 		switch few, many := len(list) < 4, len(list) > 8; {
 		case verb == "rm" && few:
 			verb = "start"
-		case verb == "create" && many:
+		case (verb == "create" || verb == "clone") && many:
 			verb, ref = "rm", list[k.random.IntN(len(list))].Name
+		}
+		if verb == "snapshot" || verb == "clone" {
+			most = 600 * time.Millisecond // some of them shall come to an end
 		}
 		commands = append(commands, k.run(verb, ref))
 	}
-	time.Sleep(time.Duration(k.random.IntN(60)) * time.Millisecond)
+	time.Sleep(time.Duration(k.random.Int64N(int64(most))))
 	k.kill(commands)
 	for _, c := range append(commands, k.server) {
 		_ = c.Process.Kill()
@@ -146,6 +158,34 @@ func (k *killer) look() {
 	}
 	for _, s := range k.listed() {
 		k.read(s.ID)
+		if s.Snapshot != nil {
+			k.clones[s.ID] = true
+		}
+	}
+	k.lookAtSnapshots()
+}
+
+// lookAtSnapshots holds that each is whole, whoever was killed; it keeps the newest.
+func (k *killer) lookAtSnapshots() {
+	ctx := k.t.Context()
+	list, err := k.ListSnapshots(ctx)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	for i, s := range list {
+		k.snapshots[s.Name] = true
+		if s.Problem != "" {
+			k.t.Errorf("snapshot %s: %s", s.Name, s.Problem)
+		}
+		if err := k.VerifySnapshot(ctx, s.Name, nil); err != nil {
+			k.t.Error(err)
+		}
+		if i == 0 {
+			continue
+		}
+		if err := k.RemoveSnapshot(ctx, s.Name, manager.RemoveOptions{}); err != nil {
+			k.t.Error(err)
+		}
 	}
 }
 
