@@ -88,6 +88,7 @@ func (m *Manager) InspectSnapshot(ctx context.Context, name string) (_ *Snapshot
 	d := &SnapshotDetail{
 		Snapshot: *summary, Dir: open.Dir(), Hull: open.Manifest.Hull, InstanceID: open.Manifest.Instance.ID,
 		Machine: string(open.Machine), DiskFiles: []SnapshotDisk{}, Dependents: []string{}, Pause: open.Manifest.Held,
+		Processor: open.Manifest.CPU.Name,
 	}
 	state, err := vmstate.Read(open.State)
 	if err != nil {

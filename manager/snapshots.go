@@ -95,16 +95,16 @@ type Snapshot struct {
 // SnapshotDetail is all that is known of a snapshot.
 type SnapshotDetail struct {
 	Snapshot
-	Dir         string         `json:"dir"`
-	Hull        string         `json:"hull"`         // the version that made it
-	InstanceID  string         `json:"instance_id"`  // of the one that it was taken of
-	Machine     string         `json:"machine"`      // the machine file
-	MemoryFile  int64          `json:"memory_file"`  // disk space of the memory file, bytes
-	Pause       time.Duration  `json:"pause"`        // how long the guest was held, nanoseconds
-	DiskFiles   []SnapshotDisk `json:"disk_files"`   // what its disks hold
-	Dependents  []string       `json:"dependents"`   // names of instances whose disks need it
-	StateParts  []string       `json:"state_parts"`  // names of the sections of its state
-	HostVersion string         `json:"host_version"` // kernel of the host that it was taken on
+	Dir        string         `json:"dir"`
+	Hull       string         `json:"hull"`        // the version that made it
+	InstanceID string         `json:"instance_id"` // of the one that it was taken of
+	Machine    string         `json:"machine"`     // the machine file
+	MemoryFile int64          `json:"memory_file"` // disk space of the memory file, bytes
+	Pause      time.Duration  `json:"pause"`       // how long the guest was held, nanoseconds
+	DiskFiles  []SnapshotDisk `json:"disk_files"`  // what its disks hold
+	Dependents []string       `json:"dependents"`  // names of instances whose disks need it
+	StateParts []string       `json:"state_parts"` // names of the sections of its state
+	Processor  string         `json:"processor"`   // of the host that it was taken on
 }
 
 // SnapshotDisk is a disk of a snapshot.

@@ -39,6 +39,7 @@ func (m *Manifest) Check() error {
 		{"state", m.State.check(vmstate.MaxSize)},
 		{"memory", m.Memory.check()},
 		{"cpu", m.CPU.check()},
+		{"vcpus", m.checkVCPUs()},
 		{"kernel", checkText(m.Kernel, true)},
 		{"disks", checkDisks(m.Disks)},
 	} {
@@ -114,6 +115,16 @@ func (m *Memory) checkSlots() error {
 	}
 	if offset != m.Size {
 		return fmt.Errorf("slots of %d bytes, and not of %d", offset, m.Size)
+	}
+	return nil
+}
+
+// mostVCPUs is what KVM runs at most on x86.
+const mostVCPUs = 4096
+
+func (m *Manifest) checkVCPUs() error {
+	if m.VCPUs < 1 || m.VCPUs > mostVCPUs || m.Held < 0 {
+		return fmt.Errorf("%d of them, held for %v: want 1 to %d, and a time", m.VCPUs, m.Held, mostVCPUs)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ func sample() *Manifest {
 			Sums:  hash, Map: hash,
 		},
 		CPU:    CPU{Vendor: "AuthenticAMD", Family: 25, Model: 1, Stepping: 1, Name: "AMD EPYC <7763>", Guest: "host", TSC: 2450000},
+		VCPUs:  4,
+		Held:   12 * time.Millisecond,
 		Kernel: "debian-13-6.12.48",
 		Disks: []Disk{
 			{Name: "root", Role: RoleDisk, Format: "qcow2", Path: "/srv/ä.qcow2", Unchanged: true, File: Identity{Size: 1 << 30, Device: 65024, Inode: 1 << 63, Modified: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}},
@@ -95,6 +97,8 @@ func TestManifestsThatCannotHaveBeenWritten(t *testing.T) {
 		"parent: manifest":               func(m *Manifest) { m.Parent.Manifest = strings.ToUpper(hash) },
 		"parent: there is none":          func(m *Manifest) { m.Parent = nil },
 		"parent: map of pages":           func(m *Manifest) { m.Memory.Map = "" },
+		"vcpus: 0 of them":               func(m *Manifest) { m.VCPUs = 0 },
+		"held for -1ns":                  func(m *Manifest) { m.Held = -1 },
 		"machine: size of 0":             func(m *Manifest) { m.Machine.Size = 0 },
 		"machine: size of 16777217":      func(m *Manifest) { m.Machine.Size = MaxMachine + 1 },
 		"state: sha256":                  func(m *Manifest) { m.State.SHA256 = hash + "0" },

@@ -77,7 +77,7 @@ func (f *fakeEngine) InspectSnapshot(_ context.Context, name string) (*manager.S
 	return &manager.SnapshotDetail{
 		Snapshot: *s, Dir: "/var/lib/hull/snapshots/" + name, Hull: "1.0.0", InstanceID: someID("1"), Machine: f.machine,
 		MemoryFile: 42 << 20, Pause: 120 * time.Millisecond, DiskFiles: []manager.SnapshotDisk{}, Dependents: []string{"w1", "w2"},
-		StateParts: []string{"vcpu/0"}, HostVersion: "6.12.0",
+		StateParts: []string{"vcpu/0"}, Processor: "AMD EPYC",
 	}, nil
 }
 

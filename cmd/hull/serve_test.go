@@ -111,7 +111,7 @@ func TestServeServesUntilASignal(t *testing.T) {
 	first := serve(t, home)
 	second := serve(t, home, "--socket", other)
 	for _, socket := range []string{usual, other} {
-		if got := ask(t, socket, "/v1/release.Version"); !strings.Contains(got, `"version":"`+release.Version+`"`) {
+		if got := ask(t, socket, "/v1/version"); !strings.Contains(got, `"version":"`+release.Version+`"`) {
 			t.Errorf("%s: %s", socket, got)
 		}
 		if got := ask(t, socket, "/v1/instances?all=true"); got != "[]\n" {

@@ -39,7 +39,7 @@ func manifest() *snapshot.Manifest {
 			Size: memorySize, PageSize: 4096, Backing: snapshot.BackingAnonymous,
 			Slots: []snapshot.Slot{{Size: memorySize}},
 		},
-		CPU: snapshot.CPU{Vendor: "AuthenticAMD", Family: 25, Guest: "host", TSC: 1},
+		CPU: snapshot.CPU{Vendor: "AuthenticAMD", Family: 25, Guest: "host", TSC: 1}, VCPUs: 1,
 	}
 }
 
