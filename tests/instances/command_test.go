@@ -44,7 +44,7 @@ func do(ctx context.Context, m *manager.Manager, home, verb, ref string) error {
 		if err != nil {
 			return err
 		}
-		_, err = m.Create(ctx, manager.CreateOptions{Machine: config, Name: ref, KVM: os.DevNull})
+		_, err = m.Create(ctx, manager.CreateOptions{Machine: config, Name: ref, KVM: kvmDevice()})
 		return err
 	case "start":
 		return m.Start(ctx, ref)
@@ -83,7 +83,7 @@ func clone(ctx context.Context, m *manager.Manager, ref string) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	o := manager.CloneOptions{Count: 2, RestoreOptions: manager.RestoreOptions{Name: ref + "-c", KVM: os.DevNull}}
+	o := manager.CloneOptions{Count: 2, RestoreOptions: manager.RestoreOptions{Name: ref + "-c", KVM: kvmDevice()}}
 	_, err = m.Clone(ctx, list[0].Name, o)
 	return err
 }

@@ -92,6 +92,9 @@ func (k *killer) round(n int) {
 		}
 		commands = append(commands, k.run(verb, ref))
 	}
+	if *real != "" {
+		most *= 5 // what has a machine takes longer
+	}
 	time.Sleep(time.Duration(k.random.Int64N(int64(most))))
 	k.kill(commands)
 	for _, c := range append(commands, k.server) {

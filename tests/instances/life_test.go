@@ -141,7 +141,7 @@ func TestRestart(t *testing.T) {
 		}
 		last = st.Monitor
 	}
-	_, err := w.Create(t.Context(), manager.CreateOptions{Machine: w.machine(""), Name: "once", KVM: os.DevNull, AutoRemove: true})
+	_, err := w.Create(t.Context(), manager.CreateOptions{Machine: w.machine(""), Name: "once", KVM: kvmDevice(), AutoRemove: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 
 func TestOneThatRemovesItself(t *testing.T) {
 	w := newWorld(t)
-	d, err := w.Create(t.Context(), manager.CreateOptions{Machine: w.machine(""), Name: "box", KVM: os.DevNull, AutoRemove: true})
+	d, err := w.Create(t.Context(), manager.CreateOptions{Machine: w.machine(""), Name: "box", KVM: kvmDevice(), AutoRemove: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestASnapshotsLife(t *testing.T) {
 	await(t, "the guest goes on", func() bool { return strings.HasPrefix(w.log("box"), "goes on, saved by ") })
 	w.checkOverlay(d, "before")
 
-	clones, err := w.Clone(ctx, "golden", manager.CloneOptions{Count: 3, RestoreOptions: manager.RestoreOptions{Name: "worker", KVM: os.DevNull, Verify: true}})
+	clones, err := w.Clone(ctx, "golden", manager.CloneOptions{Count: 3, RestoreOptions: manager.RestoreOptions{Name: "worker", KVM: kvmDevice(), Verify: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

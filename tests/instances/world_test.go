@@ -36,7 +36,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, dirs: manager.Dirs{State: filepath.Join(run, "s"), Run: filepath.Join(run, "r"), Guest: guest.Dirs{
 		Home: run, Kernels: filepath.Join(run, "k"), Cache: filepath.Join(run, "c"), Programs: programs,
 	}}}
-	if err := os.WriteFile(filepath.Join(run, "kernel"), kernel(), 0o600); err != nil {
+	image := kernel()
+	if *real != "" {
+		image = ticking()
+	}
+	if err := os.WriteFile(filepath.Join(run, "kernel"), image, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if w.Manager, err = manager.Open(w.dirs, nil); err != nil {
@@ -92,7 +96,7 @@ func (w *world) machine(more string) *configs.Machine {
 
 func (w *world) create(name, more string) *instance.Description {
 	w.t.Helper()
-	d, err := w.Create(w.t.Context(), manager.CreateOptions{Machine: w.machine(more), Name: name, KVM: os.DevNull})
+	d, err := w.Create(w.t.Context(), manager.CreateOptions{Machine: w.machine(more), Name: name, KVM: kvmDevice()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
