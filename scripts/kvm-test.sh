@@ -13,7 +13,8 @@ machines="./kvm/... ./vmm/... ./monitor ./cmd/hull/..."
 instances="./tests/..."
 if [ "$where" != lab ]; then
 	# shellcheck disable=SC2086 # they are lists
-	exec go test -count=1 -p 1 -timeout 20m "$@" $machines $instances
+	go test -count=1 -p 1 -timeout 20m "$@" $machines $instances
+	exec go test -count=1 -timeout 20m -run TestKillingAtRandom ./tests/instances -real "$PWD/bin" -rounds 20
 fi
 
 in_lab() { # NAME PACKAGE... : the tests of packages in a lab host of that name
@@ -25,7 +26,7 @@ in_lab() { # NAME PACKAGE... : the tests of packages in a lab host of that name
 flags=$*
 log=$(mktemp)
 # shellcheck disable=SC2086
-in_lab second $instances >"$log" 2>&1 &
+{ in_lab second $instances && in_lab second -run TestKillingAtRandom ./tests/instances -real "$PWD/bin" -rounds 20; } >"$log" 2>&1 &
 second=$!
 trap 'kill "$second" 2>/dev/null || true; rm -f "$log"' EXIT
 status=0

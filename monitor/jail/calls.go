@@ -20,7 +20,7 @@ func Calls() []jail.Call {
 		{Name: "statx", Why: "how a file wants direct transfers aligned", Rare: "with disks that go around the page cache"},
 		{Name: "memfd_create", Why: "guest memory that is shared", Rare: "with shared memory"},
 		{Name: "sysinfo", Why: "how much memory the host has", Rare: "where a machine may not have more than the host"},
-		{Name: "poll", Why: "whether an interrupt that is masked is pending", Rare: "where a guest looks at that"},
+		{Name: "ppoll", Why: "whether an interrupt that is masked is pending", Rare: "where a guest looks at that, or is saved"},
 		{Name: "accept4", Why: "clients of the control socket and of the guest's vsock"},
 		{Name: "getsockname", Why: "a socket that was handed over or accepted"},
 		{Name: "getpeername", Why: "a socket that was handed over"},

@@ -17,7 +17,7 @@ import (
 // Errors that callers tell apart.
 var (
 	ErrNotFound    = errors.New("no such snapshot")
-	ErrExists      = errors.New("there is one of that name; remove it, or choose another name")
+	ErrExists      = errors.New("there is one of that name")
 	ErrBroken      = errors.New("cannot be used")
 	ErrInUse       = errors.New("it is being used")
 	ErrHasChildren = errors.New("others lie over it; remove those first")

@@ -34,7 +34,9 @@ func (w *world) diskText() (text, path string) {
 	return "[[disk]]\nname = 'data'\nformat = 'raw'\npath = '" + path + "'\n", path
 }
 
-var restored = manager.RestoreOptions{KVM: os.DevNull}
+func restored(name string) manager.RestoreOptions {
+	return manager.RestoreOptions{Name: name, KVM: kvmDevice()}
+}
 
 func TestASnapshotsLife(t *testing.T) {
 	w := newWorld(t)
@@ -54,13 +56,13 @@ func TestASnapshotsLife(t *testing.T) {
 	if _, err := w.CreateSnapshot(ctx, "box", manager.SnapshotOptions{Name: "golden"}); instance.KindOf(err) != instance.KindNameTaken {
 		t.Errorf("a second one of that name: %v", err)
 	}
-	if _, err := w.Restore(ctx, "golden", restored); instance.KindOf(err) != instance.KindNameTaken {
+	if _, err := w.Restore(ctx, "golden", restored("")); instance.KindOf(err) != instance.KindNameTaken {
 		t.Errorf("restored while the instance is there: %v", err)
 	}
 	if err := w.Remove(ctx, "box", manager.RemoveOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	d, err := w.Restore(ctx, "gol", restored)
+	d, err := w.Restore(ctx, "gol", restored(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +162,8 @@ func TestASnapshotOfAPausedInstanceLeavesItPaused(t *testing.T) {
 	if _, err := w.CreateSnapshot(t.Context(), "box", manager.SnapshotOptions{}); instance.KindOf(err) != instance.KindWrongState {
 		t.Errorf("of one that has ended: %v", err)
 	}
-	o := restored
-	o.Name, o.Paused = "again", true
+	o := restored("again")
+	o.Paused = true
 	if _, err := w.Restore(t.Context(), "held", o); err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +178,7 @@ func TestSnapshotsThatAreRefused(t *testing.T) {
 	text, path := w.diskText()
 	w.start("box", text+"read_only = true\n")
 	w.snapshot("box", manager.SnapshotOptions{Name: "golden"})
-	o := restored
-	o.Name = "other"
+	o := restored("other")
 	for name, test := range map[string]struct {
 		damage func(dir string) error
 		kind   instance.Kind
