@@ -93,7 +93,7 @@ func (k *killer) round(n int) {
 		commands = append(commands, k.run(verb, ref))
 	}
 	if *real != "" {
-		most *= 5 // what has a machine takes longer
+		most *= 15 // what has a machine takes longer
 	}
 	time.Sleep(time.Duration(k.random.Int64N(int64(most))))
 	k.kill(commands)
