@@ -35,6 +35,10 @@ const descriptors = 16384
 // gcPercent keeps the heap small, which hardly changes once the machine is built.
 const gcPercent = 50
 
+// tidyTime is how long after a machine was built the memory is given back that this
+// has left. It takes longer than the rest of a restore, and nobody is to wait for it.
+const tidyTime = time.Second
+
 // How long peers may take at the end: those who are connected and have not waited for
 // it, to ask how the machine ended; and all, to read the last replies.
 const (
@@ -115,7 +119,7 @@ func (p *process) run(a startup.Arguments) (*control.Exit, error) {
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
-	debug.FreeOSMemory() // that building has left
+	time.AfterFunc(tidyTime, debug.FreeOSMemory) // what building has left
 	exit := p.serve(newHandler(b, confinement), control)
 	return &exit, nil
 }

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/supervisor"
@@ -77,10 +78,14 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 		}
 		return nil, err
 	}
-	debug.FreeOSMemory() // what reading kernels and packing initrds has left
+	time.AfterFunc(tidyTime, debug.FreeOSMemory) // what reading kernels and packing initrds has left
 	m.hello = m.control.Hello()
 	return m, nil
 }
+
+// tidyTime is how long after the start of a monitor memory is given back: the guest
+// has not to wait for that.
+const tidyTime = time.Second
 
 // connect waits until the control socket answers. It was there before the process,
 // so that there is nothing to try twice.
