@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -117,83 +112,6 @@ func TestASamplerThatCannotLookSaysSo(t *testing.T) {
 	s := newSampler(time.Microsecond, func() (int64, error) { return 0, gone })
 	if _, err := s.end(); !errors.Is(err, gone) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// fakeQMP answers commands as QEMU does, with events in between.
-func fakeQMP(t *testing.T, greeting string, refuse string) string {
-	path := filepath.Join(t.TempDir(), "qmp")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		fmt.Fprint(conn, greeting)
-		for s := bufio.NewScanner(conn); s.Scan(); {
-			var command struct{ Execute string }
-			if err := json.Unmarshal(s.Bytes(), &command); err != nil {
-				t.Error(err)
-			}
-			answer := `{"event": "RESUME", "timestamp": {}} {"return": {}}`
-			if command.Execute == refuse {
-				answer = `{"error": {"class": "GenericError", "desc": "not now"}}`
-			}
-			fmt.Fprintln(conn, answer)
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	return path
-}
-
-const qemuGreeting = `{"QMP": {"version": {}, "capabilities": []}}` + "\n"
-
-func TestQEMUGreetsAndObeys(t *testing.T) {
-	q, err := dialQMP(t.Context(), fakeQMP(t, qemuGreeting, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, command := range []string{"qmp_capabilities", "cont"} {
-		if err := q.do(t.Context(), command); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := q.conn.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestQEMUsRefusalIsAnError(t *testing.T) {
-	q, err := dialQMP(t.Context(), fakeQMP(t, qemuGreeting, "cont"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := q.do(t.Context(), "cont"); err == nil || !strings.Contains(err.Error(), "cont: ") || !strings.Contains(err.Error(), "not now") {
-		t.Errorf("got %v", err)
-	}
-	if err := q.conn.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAnotherPeerThanQEMUIsRefused(t *testing.T) {
-	if _, err := dialQMP(t.Context(), fakeQMP(t, `{"return": {}}`+"\n", "")); err == nil {
-		t.Error("it was taken for QEMU")
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	late := errors.New("too late")
-	time.AfterFunc(time.Millisecond, func() { cancel(late) })
-	if _, err := dialQMP(ctx, fakeQMP(t, "", "")); !errors.Is(err, late) {
-		t.Errorf("who says nothing: %v", err)
 	}
 }
 

@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"time"
+
+	"github.com/hullvm/hull/bench/qmp"
 )
 
 // qemuArgs is the command line of a machine of some type. All that is not said is
@@ -74,83 +73,21 @@ func startQEMU(machineType string) func(context.Context, place, func(int)) (*pro
 			placed(p.pid)
 		}
 		_ = listener.Close()
-		q, err := dialQMP(ctx, path)
+		q, err := qmp.Dial(ctx, path)
 		if err != nil {
 			return nil, withWords(err, words)
 		}
 		p.greeted = time.Since(begin)
 		// A thread of its own greets before there is a machine. Commands are obeyed by
 		// the main loop, which comes after.
-		if err = q.do(ctx, "qmp_capabilities"); err == nil {
+		if err = q.Do(ctx, "qmp_capabilities", nil); err == nil {
 			err = p.answered(begin)
 		}
 		if err != nil {
-			return nil, errors.Join(withWords(err, words), q.conn.Close())
+			return nil, errors.Join(withWords(err, words), q.Close())
 		}
-		p.onClose(q.conn.Close)
-		p.resume = func(ctx context.Context) error { return q.do(ctx, "cont") }
+		p.onClose(q.Close)
+		p.resume = func(ctx context.Context) error { return q.Do(ctx, "cont", nil) }
 		return p, nil
-	}
-}
-
-// qmp is a connection to QEMU's monitor.
-type qmp struct {
-	conn    net.Conn
-	replies *json.Decoder
-}
-
-// message is one that QEMU sends, as far as it matters here.
-type message struct {
-	Greeting json.RawMessage `json:"QMP"`
-	Return   json.RawMessage `json:"return"`
-	Error    json.RawMessage `json:"error"`
-}
-
-// dialQMP returns when QEMU has greeted.
-func dialQMP(ctx context.Context, path string) (*qmp, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", path)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case err != nil:
-		return nil, err
-	}
-	q := &qmp{conn: conn, replies: json.NewDecoder(conn)}
-	m, err := q.read(ctx)
-	if err == nil && m.Greeting == nil {
-		err = errors.New("QEMU's first word is no greeting")
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return q, nil
-}
-
-func (q *qmp) read(ctx context.Context) (m message, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = q.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err = q.replies.Decode(&m); err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return m, err
-}
-
-// do has QEMU obey a command that has no arguments.
-func (q *qmp) do(ctx context.Context, command string) error {
-	if _, err := fmt.Fprintf(q.conn, "{\"execute\": %q}\n", command); err != nil {
-		return fmt.Errorf("QEMU: %s: %w", command, err)
-	}
-	for {
-		m, err := q.read(ctx)
-		switch {
-		case err != nil:
-			return fmt.Errorf("QEMU: %s: %w", command, err)
-		case m.Error != nil:
-			return fmt.Errorf("QEMU: %s: %s", command, m.Error)
-		case m.Return != nil:
-			return nil
-		}
-		// All else is an event.
 	}
 }

@@ -1,0 +1,2 @@
+// Package qmp tells a QEMU that benchmarks measure what to do.
+package qmp
