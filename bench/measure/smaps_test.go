@@ -82,7 +82,7 @@ func TestAMonitorsMemoryIsSplit(t *testing.T) {
 	got := SplitOf(all, 128<<20)
 	want := Split{
 		Program: 2704 << 10, Data: 180 << 10, Heap: 3680 << 10, Other: 428 << 10, KVM: 8 << 10,
-		Private: (92 + 88 + 3680 + 8 + 416 + 12) << 10, Guest: 90112 << 10,
+		Private: (92 + 88 + 3680 + 8 + 416 + 12) << 10, Guest: 90112 << 10, GuestPrivate: 90112 << 10,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -193,5 +193,39 @@ func TestOwnMemoryIsAccountedFor(t *testing.T) {
 	}
 	if n, err := Overhead(os.Getpid(), 1<<40); err != nil || n <= 0 {
 		t.Errorf("overhead %d, %v", n, err)
+	}
+}
+
+// smapsOfRestored is what a monitor has whose guest's 64 MiB began as a file, and
+// that gave some of it back.
+const smapsOfRestored = `00400000-00675000 r-xp 00000000 00:1b 20644723                           /usr/bin/hull-vmm
+Pss:                1000 kB
+0095d000-00974000 rw-p 0055d000 00:1b 20644723                           /usr/bin/hull-vmm
+Pss:                  20 kB
+Private_Dirty:        20 kB
+00974000-029c0000 rw-p 00000000 00:00 0 
+Pss:                  88 kB
+Private_Dirty:        88 kB
+7f26ad800000-7f26b0800000 rw-p 00000000 00:20 77                         /snapshots/golden/memory
+Pss:               10000 kB
+Private_Dirty:      3000 kB
+7f26b0800000-7f26b0900000 rw-p 00000000 00:00 0 
+Pss:                 512 kB
+Private_Dirty:       512 kB
+7f26b0900000-7f26b1800000 rw-p 03100000 00:20 77                         /snapshots/golden/memory
+Pss:                 100 kB
+7f26b1800000-7f26b1900000 r--p 00000000 00:00 0 
+Pss:                   7 kB
+`
+
+func TestMemoryThatBeganAsAFileIsTheGuests(t *testing.T) {
+	all, err := ParseSmaps(smapsOfRestored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := SplitOf(all, 64<<20)
+	want := Split{Program: 1000 << 10, Data: 108 << 10, Other: 7 << 10, Private: 108 << 10, Guest: 10612 << 10, GuestPrivate: 3512 << 10}
+	if s != want {
+		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
 }

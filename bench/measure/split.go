@@ -14,6 +14,10 @@ type Split struct {
 
 	Private int64 // of all that, what would be free without this process
 	Guest   int64 // the guest's memory, which is in none of the others
+
+	// GuestPrivate is what of the guest's memory no other process has: of a clone,
+	// what it has for itself.
+	GuestPrivate int64
 }
 
 // Total is the memory beside the guest's.
@@ -23,11 +27,17 @@ func (s *Split) Total() int64 { return s.Program + s.Data + s.Heap + s.Other + s
 // (in bytes).
 func SplitOf(mappings []Mapping, memory int64) Split {
 	var s Split
+	images := imagesOf(mappings, memory)
+	afterImage := false // the one before is a part of an image, or stands in its place
 	for i := range mappings {
 		m := &mappings[i]
-		behindFile := i > 0 && mappings[i-1].End == m.Start && mappings[i-1].File()
-		if isGuest(m, behindFile, memory) {
+		adjacent := i > 0 && mappings[i-1].End == m.Start
+		behindFile := adjacent && mappings[i-1].File() && !afterImage
+		ofImage := images[m.Name] || afterImage && adjacent && m.Anonymous() && m.writable()
+		afterImage = ofImage
+		if ofImage || isGuest(m, behindFile, memory) {
 			s.Guest += m.PSS
+			s.GuestPrivate += m.Private
 			continue
 		}
 		s.Private += m.Private
@@ -36,15 +46,32 @@ func SplitOf(mappings []Mapping, memory int64) Split {
 	return s
 }
 
-// isGuest knows the guest's memory by its size: a quarter of it or more in one piece,
-// which can be written. No monitor's own mappings are as large and in use, but for
-// those of a program's variables behind its file.
-func isGuest(m *Mapping, behindFile bool, memory int64) bool {
-	return m.Size() >= uint64(memory)/4 && strings.HasPrefix(m.Perms, "rw") && !m.File() && !behindFile
+// imagesOf are the files that guest memory began as: those of which a piece that can
+// be written is as large as guest memory is. Pages that the guest gave back split such
+// a mapping, and are memory of no file.
+func imagesOf(mappings []Mapping, memory int64) map[string]bool {
+	found := make(map[string]bool)
+	for i := range mappings {
+		if m := &mappings[i]; m.File() && m.writable() && m.large(memory) {
+			found[m.Name] = true
+		}
+	}
+	return found
 }
 
+// isGuest knows the guest's memory by its size. No monitor's own mappings are as large
+// and in use, but for those of a program's variables behind its file.
+func isGuest(m *Mapping, behindFile bool, memory int64) bool {
+	return m.large(memory) && m.writable() && !behindFile
+}
+
+// large says that a mapping is a quarter or more of a guest's memory in one piece.
+func (m *Mapping) large(memory int64) bool { return m.Size() >= uint64(memory)/4 }
+
+func (m *Mapping) writable() bool { return strings.HasPrefix(m.Perms, "rw") }
+
 func (s *Split) part(m *Mapping, behindFile bool) *int64 {
-	writable := strings.HasPrefix(m.Perms, "rw")
+	writable := m.writable()
 	switch {
 	case m.File() && !writable:
 		return &s.Program
