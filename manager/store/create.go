@@ -32,8 +32,8 @@ func (s *Store) Create(d *instance.Description, fill func(dir string) error) (er
 		}
 	}()
 	if err := errors.Join(
-		writeJSON(filepath.Join(tmp, descriptionFile), d),
-		writeJSON(filepath.Join(tmp, stateFile), &instance.State{Version: instance.StateVersion, Status: instance.Created}),
+		newJSON(filepath.Join(tmp, descriptionFile), d),
+		newJSON(filepath.Join(tmp, stateFile), &instance.State{Version: instance.StateVersion, Status: instance.Created}),
 		touch(filepath.Join(tmp, lockFile)),
 		touch(filepath.Join(tmp, aliveFile)),
 	); err != nil {

@@ -109,10 +109,22 @@ func (s *Store) write(id, name string, v any) error {
 }
 
 func writeJSON(path string, v any) error {
-	return durable.WriteFile(path, 0o600, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(v)
-	})
+	return durable.WriteFile(path, 0o600, func(w io.Writer) error { return encodeJSON(w, v) })
+}
+
+// newJSON writes a file into a folder that is not in its place yet. It is on the disk
+// when the folder is put there.
+func newJSON(path string, v any) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(encodeJSON(f, v), f.Close())
+}
+
+func encodeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
