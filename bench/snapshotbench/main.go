@@ -78,7 +78,7 @@ func main() {
 	flag.Var(&o.sizes, "sizes", "the machines' memory in MiB, with commas between (default 128,1024,8192)")
 	flag.IntVar(&o.clones, "clones", 50, "how many clones there are at once; 0 for none")
 	flag.DurationVar(&o.settle, "settle", 5*time.Second, "how long a machine has to come to rest")
-	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "after which a measurement has failed")
+	flag.DurationVar(&o.timeout, "timeout", 15*time.Minute, "after which a measurement has failed")
 	flag.BoolVar(&o.verbose, "v", false, "report each measurement on standard error")
 	flag.Parse()
 	if o.quick {
