@@ -31,6 +31,7 @@ func New(c Config) (_ *Machine, err error) {
 		log:      c.log(),
 		endWith:  make(chan Exit, 1),
 		requests: make(chan request),
+		devices:  devicesOf(c.Devices),
 		exited:   make(chan struct{}),
 	}
 	m.timeline.start = c.Started
@@ -166,13 +167,10 @@ func (m *Machine) addVM() error {
 	if err := vm.CreatePIT2(kvm.PITSpeakerDummy); err != nil {
 		return err
 	}
-	for _, s := range m.memory.Slots() {
-		region := kvm.MemoryRegion{Slot: uint32(s.ID), GuestPhysAddr: uint64(s.Base), Size: s.Size, HostAddr: s.Host}
-		if err := vm.SetUserMemoryRegion(region); err != nil {
-			return err
-		}
+	if err := m.prepareDirtyLog(); err != nil {
+		return err
 	}
-	return nil
+	return m.setSlots(0)
 }
 
 // load puts the kernel and all it needs into the guest's memory.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/boot"
+	"github.com/hullvm/hull/devices/virtio"
 	"github.com/hullvm/hull/kvm"
 	"github.com/hullvm/hull/mem"
 )
@@ -29,6 +30,7 @@ type Machine struct {
 	placed   []boot.Range
 	restored *restored // nil for a machine that boots
 	tscKHz   atomic.Uint32
+	devices  []virtio.Device
 	timeline timeline
 
 	// ending is set with the first reason to end and never cleared. It is what
@@ -42,6 +44,11 @@ type Machine struct {
 	state    atomic.Int32  // a State, for who asks; the driver's own decides
 	exited   chan struct{} // closed by the driver after exit is set
 	exit     Exit
+
+	manualDirtyLog bool       // see prepareDirtyLog
+	logging        sync.Mutex // guards what follows
+	dirty          *dirtyLog  // nil while there is no log
+	released       bool
 
 	closeOnce sync.Once
 	closeErr  error
@@ -153,6 +160,9 @@ func (m *Machine) Close() error {
 // release frees what New made, in the order that keeps every user ahead of what
 // it uses: devices, interrupt lines, vCPUs, the VM, and guest RAM last.
 func (m *Machine) release() error {
+	m.logging.Lock()
+	m.released = true
+	m.logging.Unlock()
 	var errs []error
 	if m.pci != nil {
 		errs = append(errs, m.pci.close())

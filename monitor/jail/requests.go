@@ -42,7 +42,9 @@ func Requests() []Request {
 		{Name: "KVM_IRQFD", Why: "interrupts without a call"},
 		{Name: "KVM_SET_GSI_ROUTING", Why: "where an MSI-X vector leads", Rare: "with PCI devices that a driver uses"},
 		{Name: "KVM_IOEVENTFD", Why: "notifications without an exit", Rare: "with PCI devices"},
-		{Name: "KVM_ENABLE_CAP", Why: "exceptions that are pending keep what they come with"},
+		{Name: "KVM_ENABLE_CAP", Why: "exceptions that are pending keep what they come with; pages are logged in steps"},
+		{Name: "KVM_GET_DIRTY_LOG", Why: "which pages the guest has written", Rare: logOnly},
+		{Name: "KVM_CLEAR_DIRTY_LOG", Why: "which pages the guest writes from here on", Rare: logOnly},
 		{Name: "KVM_GET_MSR_INDEX_LIST", Why: "which registers a vCPU's state has", Rare: saveOnly},
 		{Name: "KVM_GET_MSRS", Why: "a vCPU's state", Rare: saveOnly},
 		{Name: "KVM_GET_SREGS2", Why: "a vCPU's state", Rare: saveOnly},
@@ -107,5 +109,6 @@ func Requests() []Request {
 const (
 	vhostOnly   = "with vhost-net"
 	saveOnly    = "where a machine is saved"
+	logOnly     = "where a machine is saved while it runs"
 	restoreOnly = "where a machine is restored"
 )
