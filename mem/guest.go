@@ -179,7 +179,8 @@ func (g *Guest) Size() uint64 { return g.size }
 // Slots lists the pieces of RAM, in order of address.
 func (g *Guest) Slots() []Slot {
 	slots := make([]Slot, 0, len(g.regions))
-	for i, r := range g.regions {
+	for i := range g.regions {
+		r := &g.regions[i] // a copy would have what changes too
 		s := Slot{ID: i, Base: Addr(r.base), Size: r.size, Host: r.host.address(), FD: g.fd, Image: r.replaced != nil}
 		if g.fd >= 0 {
 			s.Offset = int64(r.fileOffset)

@@ -110,9 +110,12 @@ func (s *PageSet) Extents() iter.Seq[Extent] {
 
 // next is the offset of the first page from off on that is in the set, or is not;
 // the memory's size where there is none.
-func (s *PageSet) next(off int64, in bool) int64 {
+func (s *PageSet) next(off int64, in bool) int64 { return s.nextBefore(off, s.size, in) }
+
+// nextBefore is next up to end, which is what it gives where there is none.
+func (s *PageSet) nextBefore(off, end int64, in bool) int64 {
 	page := off / PageSize
-	for w := page / 64; w < int64(len(s.bits)); w++ {
+	for w := page / 64; w*64*PageSize < end; w++ {
 		word := s.bits[w]
 		if !in {
 			word = ^word
@@ -121,10 +124,10 @@ func (s *PageSet) next(off int64, in bool) int64 {
 			word &= ^uint64(0) << (page % 64)
 		}
 		if word != 0 {
-			return min((w*64+int64(bits.TrailingZeros64(word)))*PageSize, s.size)
+			return min((w*64+int64(bits.TrailingZeros64(word)))*PageSize, end)
 		}
 	}
-	return s.size
+	return end
 }
 
 // Encode writes the file of the set.

@@ -38,7 +38,7 @@ func (p *plan) at(off int64) origin { return p.pages[(off-p.Offset)/PageSize] }
 func (p *plan) make(e Extent, l *layout, wanted *PageSet, o *Options) error {
 	p.Extent = e
 	p.set(e, zeroes)
-	if wanted != nil && wanted.next(e.Offset, true) >= e.end() {
+	if wanted != nil && wanted.nextBefore(e.Offset, e.end(), true) == e.end() {
 		return nil
 	}
 	for piece, part := range l.in(e) {
