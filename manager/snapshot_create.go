@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/internal/release"
 	"github.com/hullvm/hull/manager/events"
@@ -53,22 +52,15 @@ func (m *Manager) createSnapshot(ctx context.Context, id string, o SnapshotOptio
 		return nil, kindedSnapshot(err)
 	}
 	defer func() { err = errors.Join(err, draft.Abort()) }()
-	thaw := func() error { return nil }
-	if st.Status == instance.Running {
-		if thaw, err = freeze(ctx, config); err != nil {
-			return nil, err
-		}
-	}
-	reply, err := m.live(ctx, id, supervisor.Request{Op: supervisor.OpSave, Save: &supervisor.Save{Dir: draft.Dir(), Hold: o.Stop}})
+	created := time.Now().UTC()
+	save := &supervisor.Save{Dir: draft.Dir(), Hold: o.Stop, Live: o.Live}
+	done := m.followSave(ctx, id, o.Progress)
+	reply, err := m.live(ctx, id, supervisor.Request{Op: supervisor.OpSave, Save: save})
+	done()
 	if err != nil {
-		return nil, errors.Join(err, thaw())
+		return nil, err
 	}
-	if !o.Stop {
-		if err := thaw(); err != nil {
-			return nil, err
-		}
-	}
-	manifest := describeSnapshot(d, config, reply.Saved, draft)
+	manifest := describeSnapshot(d, config, created, reply.Saved, draft)
 	if err := draft.Commit(manifest, []byte(d.Machine)); err != nil {
 		return nil, kindedSnapshot(err)
 	}
@@ -81,54 +73,10 @@ func (m *Manager) createSnapshot(ctx context.Context, id string, o SnapshotOptio
 	return summarizeSnapshot(all, o.Name)
 }
 
-// How long the programs of a guest may take to be stopped before a snapshot, and
-// their agent to answer: one that does not is none that could tell a clone who it is.
-const (
-	freezeTime = 15 * time.Second
-	thawTime   = 15 * time.Second
-)
-
-// freeze stops the guest's programs, so that those of a clone do not go on before it
-// is a machine of its own. A guest without an agent of Hull's is left as it is.
-func freeze(ctx context.Context, config *configs.Machine) (thaw func() error, err error) {
-	nothing := func() error { return nil }
-	if config.Boot.Initrd != configs.InitrdBuilt {
-		return nothing, nil
-	}
-	thaw = func() error {
-		// Whoever asked for the snapshot may be gone: the guest has to go on.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawTime)
-		defer cancel()
-		return ask(ctx, config, "thaw", (*agent.Client).Thaw)
-	}
-	freezing, cancel := context.WithTimeout(ctx, freezeTime)
-	defer cancel()
-	err = ask(freezing, config, "freeze", (*agent.Client).Freeze)
-	if errors.Is(err, agent.ErrNoBuiltin) {
-		return nothing, nil // an older agent, which cannot renew a clone either
-	}
-	if err != nil {
-		return nil, errors.Join(err, thaw())
-	}
-	return thaw, nil
-}
-
-// ask has the guest's agent do something.
-func ask(ctx context.Context, config *configs.Machine, what string, do func(*agent.Client, context.Context) error) error {
-	client, err := connect(ctx, config.Vsock.Path)
-	if err == nil {
-		err = errors.Join(do(client, ctx), client.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("%s the guest's programs: %w", what, err)
-	}
-	return nil
-}
-
 // describeSnapshot is the manifest, but for what the files say.
-func describeSnapshot(d *instance.Description, config *configs.Machine, saved *supervisor.Saved, draft *snapshots.Draft) *snapshot.Manifest {
+func describeSnapshot(d *instance.Description, config *configs.Machine, created time.Time, saved *supervisor.Saved, draft *snapshots.Draft) *snapshot.Manifest {
 	s := &snapshot.Manifest{
-		Hull: release.Version, Created: time.Now().UTC(), Kernel: d.Kernel,
+		Hull: release.Version, Created: created, Kernel: d.Kernel,
 		Instance: snapshot.Instance{Name: d.Name, ID: d.ID},
 		CPU:      hostCPU(), VCPUs: d.VCPUs, Held: saved.Held, Disks: saved.Disks,
 	}

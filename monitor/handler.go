@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hullvm/hull/internal/ratelimit"
 	"github.com/hullvm/hull/monitor/control"
@@ -19,6 +20,11 @@ type handler struct {
 	confinement *jail.Confinement
 
 	saving sync.RWMutex // held for writing while the machine is written down
+
+	progress  atomic.Pointer[control.Progress] // of memory that is being written; nil for none
+	writing   sync.Mutex                       // held over each step of a save; guards what follows
+	log       pageLog
+	precopied *precopied // nil unless a save has begun that way
 
 	mu      sync.Mutex // guards started
 	started bool       // or killed before
@@ -34,7 +40,10 @@ type handler struct {
 }
 
 func newHandler(b *built, c *jail.Confinement) *handler {
-	return &handler{built: b, confinement: c, ended: make(chan struct{}), told: make(chan struct{})}
+	return &handler{
+		built: b, confinement: c, log: pageLog{machine: b.machine},
+		ended: make(chan struct{}), told: make(chan struct{}),
+	}
 }
 
 // shut keeps requests from devices that are to be closed.
@@ -103,7 +112,9 @@ var states = map[vmm.State]control.State{
 
 // Status says how the machine is.
 func (h *handler) Status(context.Context) (control.Status, error) {
-	s := control.Status{State: states[h.machine.State()], Timeline: []control.Mark{}, Threads: h.machine.Threads()}
+	s := control.Status{
+		State: states[h.machine.State()], Timeline: []control.Mark{}, Threads: h.machine.Threads(), Writing: h.progress.Load(),
+	}
 	for _, m := range h.machine.Timeline() {
 		s.Timeline = append(s.Timeline, control.Mark(m))
 	}

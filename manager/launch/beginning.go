@@ -20,6 +20,7 @@ type beginning struct {
 
 	state, memory *os.File
 	renewal       *renewal
+	origin        *supervisor.SnapshotID
 
 	close func()
 }
@@ -67,5 +68,6 @@ func (l *launcher) goesOn(ctx context.Context, x supervisor.Launch) (*beginning,
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &beginning{state: s.State, memory: s.Memory, renewal: renewal, close: func() { _ = s.Close() }}, nil
+	origin := &supervisor.SnapshotID{Name: from.Name, Created: from.Created}
+	return &beginning{state: s.State, memory: s.Memory, renewal: renewal, origin: origin, close: func() { _ = s.Close() }}, nil
 }

@@ -31,7 +31,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 		return nil, err
 	}
 	defer begin.close()
-	m := &machine{description: x.Machine, renewal: begin.renewal, ended: make(chan struct{})}
+	m := &machine{description: x.Machine, renewal: begin.renewal, origin: begin.origin, ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())

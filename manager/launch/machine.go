@@ -20,7 +20,9 @@ import (
 // machine is a machine in its monitor's process.
 type machine struct {
 	description *configs.Machine
-	renewal     *renewal // of the guest before its programs go on; nil for one that boots
+	renewal     *renewal               // of the guest before its programs go on; nil for one that boots
+	origin      *supervisor.SnapshotID // what the machine went on from; nil for one that boots
+	save        save                   // the last; each of its steps ends before the next begins
 
 	host     *host.Host
 	process  *spawn.Process
@@ -189,7 +191,7 @@ func (m *machine) Inspect(ctx context.Context) (*supervisor.Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &supervisor.Monitor{PID: m.process.PID, State: string(status.State), Held: m.hello.Has, NotHeld: m.hello.Missing}
+	d := &supervisor.Monitor{Writing: (*supervisor.Progress)(status.Writing), PID: m.process.PID, State: string(status.State), Held: m.hello.Has, NotHeld: m.hello.Missing}
 	for _, v := range devices {
 		d.Devices = append(d.Devices, supervisor.Device{Name: v.Name, Kind: v.Kind, Address: v.Address})
 	}

@@ -92,7 +92,7 @@ func (r *renewal) tell(ctx context.Context) (report agent.RenewalReport, err err
 	tries, cancel := context.WithTimeoutCause(ctx, agentTime, fmt.Errorf("no answer within %v", agentTime))
 	defer cancel()
 	for {
-		client, err := r.connect(tries)
+		client, err := connectAgent(tries, r.socket)
 		if err == nil {
 			r.request.Time = time.Now().UnixNano()
 			report, err := client.Renew(ctx, r.request)
@@ -106,8 +106,9 @@ func (r *renewal) tell(ctx context.Context) (report agent.RenewalReport, err err
 	}
 }
 
-func (r *renewal) connect(ctx context.Context) (*agent.Client, error) {
-	conn, err := unixsock.Connect(ctx, r.socket, agent.VsockPort)
+// connectAgent connects to the agent of the guest whose sockets are behind path.
+func connectAgent(ctx context.Context, path string) (*agent.Client, error) {
+	conn, err := unixsock.Connect(ctx, path, agent.VsockPort)
 	if err != nil {
 		return nil, err
 	}

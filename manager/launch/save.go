@@ -3,108 +3,162 @@ package launch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/hullvm/hull/configs"
-	"github.com/hullvm/hull/disk"
 	"github.com/hullvm/hull/manager/supervisor"
 	"github.com/hullvm/hull/monitor/control"
 	"github.com/hullvm/hull/snapshot"
 )
 
+// save is what has been done of a save.
+type save struct {
+	precopied bool // memory was written, and the monitor goes on from there
+	frozen    bool // the guest's programs are stopped, or may be
+}
+
+// PrepareSave writes memory while the guest runs, if it is to be live, and stops the
+// guest's programs last: they stand still for less then.
+func (m *machine) PrepareSave(ctx context.Context, s supervisor.Save) error {
+	m.save = save{}
+	if s.Live {
+		m.save.precopied = true
+		if err := m.precopy(ctx, s); err != nil {
+			return kinded(err)
+		}
+	}
+	return m.freeze(ctx)
+}
+
+// precopy has the monitor fill the folder's memory file.
+func (m *machine) precopy(ctx context.Context, s supervisor.Save) (err error) {
+	f, err := openForSave(s.Dir, snapshot.MemoryFile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return m.onConnection(ctx, func(c *control.Client) error {
+		_, err := c.Precopy(ctx, f, control.PrecopyOptions{Over: m.over(s)})
+		return err
+	})
+}
+
+// over is the snapshot that another is to lie over, as the monitor knows it.
+func (m *machine) over(s supervisor.Save) *control.Over {
+	if s.Over == nil {
+		return nil
+	}
+	return &control.Over{Snapshot: word(s.Over), Origin: m.origin != nil && word(m.origin) == word(s.Over)}
+}
+
+// word is what a snapshot is called to the monitor.
+func word(s *supervisor.SnapshotID) string {
+	return s.Name + " of " + s.Created.UTC().Format(time.RFC3339Nano)
+}
+
 // Save writes a paused machine into a folder: by a connection of its own, since it
 // takes long and others ask meanwhile.
-func (m *machine) Save(ctx context.Context, dir string) (*supervisor.Saved, error) {
-	saved, err := m.saveMachine(ctx, dir)
+func (m *machine) Save(ctx context.Context, s supervisor.Save) (*supervisor.Saved, error) {
+	saved, err := m.saveMachine(ctx, s)
 	if err != nil {
 		return nil, kinded(err)
 	}
-	s := &supervisor.Saved{TSCKHz: saved.TSCKHz}
+	result := &supervisor.Saved{TSCKHz: saved.TSCKHz}
 	for i := range m.description.Disks {
-		disks, err := saveDisk(dir, &m.description.Disks[i])
+		disks, err := saveDisk(s.Dir, &m.description.Disks[i])
 		if err != nil {
 			return nil, err
 		}
-		s.Disks = append(s.Disks, disks...)
+		result.Disks = append(result.Disks, disks...)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 	}
-	return s, nil
+	return result, nil
 }
 
 // saveMachine has the monitor fill the folder's files.
-func (m *machine) saveMachine(ctx context.Context, dir string) (saved control.Saved, err error) {
-	var files [3]*os.File
+func (m *machine) saveMachine(ctx context.Context, s supervisor.Save) (saved control.Saved, err error) {
+	var files control.SaveFiles
+	wanted := []struct {
+		name string
+		file **os.File
+		want bool
+	}{
+		{snapshot.StateFile, &files.State, true},
+		{snapshot.MemoryFile, &files.Memory, !m.save.precopied},
+		{snapshot.SumsFile, &files.Sums, !m.save.precopied},
+		{snapshot.MapFile, &files.Map, s.Over != nil},
+	}
 	defer func() {
-		for _, f := range files {
-			if f != nil {
-				err = errors.Join(err, f.Close())
+		for _, w := range wanted {
+			if *w.file != nil {
+				err = errors.Join(err, (*w.file).Close())
 			}
 		}
 	}()
-	for i, name := range []string{snapshot.StateFile, snapshot.MemoryFile, snapshot.SumsFile} {
-		if files[i], err = os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0); err != nil {
+	for _, w := range wanted {
+		if !w.want {
+			continue
+		}
+		if *w.file, err = openForSave(s.Dir, w.name); err != nil {
 			return saved, err
 		}
 	}
-	c, err := m.connect(ctx, m.socket)
-	if err != nil {
-		return saved, err
+	o := control.SaveOptions{Live: m.save.precopied, Over: m.over(s)}
+	if s.Track != nil {
+		o.Track = word(s.Track)
 	}
-	defer c.Close()
-	return c.Save(ctx, control.SaveFiles{State: files[0], Memory: files[1], Sums: files[2]})
+	err = m.onConnection(ctx, func(c *control.Client) (err error) {
+		saved, err = c.Save(ctx, files, o)
+		return err
+	})
+	return saved, err
 }
 
-// saveDisk keeps what a disk holds: a copy of an image that the guest can write, and
-// of all other files how to find out that they are still the same.
-func saveDisk(dir string, d *configs.Disk) (list []snapshot.Disk, err error) {
-	layers, err := disk.Layers(d.Path, string(d.Format), d.Backing)
-	if err != nil {
-		return nil, err
-	}
-	for i, l := range layers {
-		s := snapshot.Disk{Name: d.Name, Role: snapshot.RoleBacking, Format: l.Format, Path: l.Path, ReadOnly: true, Unchanged: true}
-		if i == 0 {
-			s.Role, s.ReadOnly = snapshot.RoleDisk, d.ReadOnly
-			if !d.ReadOnly {
-				if l.Backing != "" && !filepath.IsAbs(l.Backing) {
-					return nil, fmt.Errorf("disk %q: its image names %q as its backing file, which a copy elsewhere would not find: name it by an absolute path (qemu-img rebase -u -F %s -b %s %s)",
-						d.Name, l.Backing, layers[1].Format, layers[1].Path, l.Path)
-				}
-				s.Path = filepath.Join(dir, snapshot.DiskFile(d.Name))
-				if err := copyDisk(s.Path, l.Path); err != nil {
-					return nil, fmt.Errorf("disk %q: %w", d.Name, err)
-				}
-			}
-		}
-		if s.Path, err = filepath.Abs(s.Path); err != nil {
-			return nil, fmt.Errorf("disk %q: %w", d.Name, err)
-		}
-		if s.File, err = identify(s.Path); err != nil {
-			return nil, fmt.Errorf("disk %q: %w", d.Name, err)
-		}
-		list = append(list, s)
-	}
-	return list, nil
+func openForSave(dir, name string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
 }
 
-func copyDisk(to, from string) (err error) {
-	f, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+// forgetTime is how long a monitor may take to forget what a save has begun.
+const forgetTime = 10 * time.Second
+
+// FinishSave lets the guest's programs go on first: the checksums of a live save are
+// of a file that nobody changes any more.
+func (m *machine) FinishSave(ctx context.Context, s supervisor.Save, well bool) error {
+	var err error
+	if !well || !s.Hold {
+		err = m.thaw(ctx)
+	}
+	if !m.save.precopied {
+		return err
+	}
+	if well && err == nil {
+		return kinded(m.saveSums(ctx, s.Dir))
+	}
+	ctx, cancel := context.WithTimeout(ctx, forgetTime)
+	defer cancel()
+	return errors.Join(err, m.onConnection(ctx, func(c *control.Client) error { return c.ForgetSave(ctx) }))
+}
+
+func (m *machine) saveSums(ctx context.Context, dir string) (err error) {
+	f, err := openForSave(dir, snapshot.SumsFile)
 	if err != nil {
 		return err
 	}
-	// Nobody is to write to it again, whoever opens it for that.
-	return errors.Join(disk.Copy(f, from), f.Chmod(0o400), f.Close())
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return m.onConnection(ctx, func(c *control.Client) error {
+		_, err := c.SaveSums(ctx, f)
+		return err
+	})
 }
 
-func identify(path string) (snapshot.Identity, error) {
-	f, err := os.Open(path)
+// onConnection makes a request on a connection of its own.
+func (m *machine) onConnection(ctx context.Context, request func(*control.Client) error) error {
+	c, err := m.connect(ctx, m.socket)
 	if err != nil {
-		return snapshot.Identity{}, err
+		return err
 	}
-	defer f.Close() // only looked at
-	return snapshot.IdentityOf(f)
+	return errors.Join(request(c), c.Close())
 }

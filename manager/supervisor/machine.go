@@ -50,8 +50,15 @@ type Machine interface {
 	SetBalloon(ctx context.Context, size uint64) error // bytes taken from the guest
 	SetDiskRates(ctx context.Context, disk string, r instance.DiskRates) error
 	ResizeConsole(ctx context.Context, size agent.WinSize) error
-	// Save writes a paused machine into a folder; see Save.
-	Save(ctx context.Context, dir string) (*Saved, error)
+	// PrepareSave does what a save does while the guest runs: memory is written, if
+	// it is to be live, and then the guest's programs are stopped.
+	PrepareSave(ctx context.Context, s Save) error
+	// Save writes a paused machine into a folder.
+	Save(ctx context.Context, s Save) (*Saved, error)
+	// FinishSave lets the guest's programs go on, unless the guest is to be held, and
+	// does what is left to do of a save that went well so far. After another, also
+	// where PrepareSave failed, it undoes that.
+	FinishSave(ctx context.Context, s Save, well bool) error
 	Inspect(ctx context.Context) (*Monitor, error)
 
 	// Ended is closed when the monitor's process has ended. End says how from then

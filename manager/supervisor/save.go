@@ -9,15 +9,29 @@ import (
 	"github.com/hullvm/hull/manager/instance"
 )
 
-// saving is a machine that is being written down, by a goroutine of its own: it may
-// take minutes, and the instance has to be killed meanwhile if somebody wants that.
+// saving is a machine that is being written down. Its steps are made by goroutines of
+// their own, one after the other: they may take minutes, and the instance has to be
+// killed meanwhile if somebody wants that.
 type saving struct {
 	asked  *asked
-	resume bool // the guest ran before
-	since  time.Time
-	cancel context.CancelFunc
-	done   chan written // capacity 1
+	step   saveStep
+	ran    bool               // the guest did, and is to go on
+	since  time.Time          // the guest is held
+	wanted context.Context    // ends when nobody wants the snapshot any more
+	all    context.Context    // ends with the save
+	cancel context.CancelFunc // ends all
+	done   chan written       // capacity 1: what came of the step
+	out    written            // what came of the save so far
 }
+
+// saveStep is what is being done.
+type saveStep int
+
+const (
+	stepPrepare saveStep = iota // the guest runs
+	stepWrite                   // it is held
+	stepFinish                  // it runs again
+)
 
 // written is what came of it.
 type written struct {
@@ -25,7 +39,7 @@ type written struct {
 	err   error
 }
 
-// written gives the end of a save; of none it gives nothing, ever.
+// written gives the end of a step; of no save it gives nothing, ever.
 func (w *saving) written() <-chan written {
 	if w == nil {
 		return nil
@@ -33,66 +47,122 @@ func (w *saving) written() <-chan written {
 	return w.done
 }
 
+// begin begins a step.
+func (w *saving) begin(step saveStep, do func() (*Saved, error)) {
+	w.step = step
+	go func() {
+		saved, err := do()
+		w.done <- written{saved, err}
+	}()
+}
+
 // whileSaving are the requests that are done while a machine is written down.
 var whileSaving = []Op{OpInspect, OpStop, OpKill, OpWait}
 
-// save holds the guest and begins to write it down. The state does not say that it
-// is held: it is not for the user to let go.
+// save begins to write the machine down. The state does not say that the guest is
+// held: it is not for the user to let go.
 func (s *supervisor) save(ctx context.Context, r *run, a *asked) {
 	switch {
 	case a.Save == nil || !filepath.IsAbs(a.Save.Dir):
 		a.fail(&instance.Error{Kind: instance.KindInvalid, Err: errors.New("save: no folder to write into")})
 		return
 	case s.state.Status == instance.Stopping:
-		a.fail(wrongState("it is being stopped"))
+		a.fail(errStopping())
 		return
 	}
-	w := &saving{asked: a, resume: s.state.Status == instance.Running, since: time.Now(), done: make(chan written, 1)}
-	if w.resume {
-		if err := r.machine.Pause(ctx); err != nil {
-			a.fail(errors.Join(err, r.machine.Resume(context.WithoutCancel(ctx))))
-			return
-		}
-	}
-	var saveCtx context.Context
-	saveCtx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	w := &saving{asked: a, ran: s.state.Status == instance.Running, done: make(chan written, 1)}
+	w.all, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	wanted, giveUp := context.WithCancel(w.all)
+	w.wanted = wanted
 	go func() {
+		defer giveUp()
 		select {
-		case <-a.gone: // nobody wants the snapshot any more
-			w.cancel()
-		case <-saveCtx.Done():
+		case <-a.gone:
+		case <-w.all.Done():
 		}
-	}()
-	go func() {
-		saved, err := r.machine.Save(saveCtx, a.Save.Dir)
-		w.done <- written{saved, err}
 	}()
 	r.saving = w
+	if !w.ran {
+		s.write(r)
+		return
+	}
+	w.begin(stepPrepare, func() (*Saved, error) { return nil, r.machine.PrepareSave(wanted, *a.Save) })
 }
 
-// saved lets the guest go on, and answers.
+func errStopping() error { return wrongState("it is being stopped") }
+
+// saved goes on to the next step.
 func (s *supervisor) saved(ctx context.Context, r *run, out written) {
 	w := r.saving
-	r.saving = nil
-	w.cancel()
-	if w.resume && (out.err != nil || !w.asked.Save.Hold) {
-		ctx, cancel := context.WithTimeout(ctx, monitorTime)
-		defer cancel()
-		if err := r.machine.Resume(ctx); err != nil {
-			// Its state says that it runs: unpause is to be able to help.
-			r.unsure = true
-			out.err = errors.Join(out.err, err)
+	switch w.step {
+	case stepPrepare:
+		if w.out = out; w.out.err == nil {
+			w.out.err = s.hold(ctx, r)
 		}
-		if out.err == nil {
-			out.saved.Held = time.Since(w.since)
+		if w.out.err == nil {
+			s.write(r)
+			return
 		}
+	case stepWrite:
+		w.out = out
+		s.letGo(ctx, r)
+	case stepFinish:
+		w.out.err = errors.Join(w.out.err, out.err)
+		w.cancel()
+		r.saving = nil
+		s.tell(w)
+		return
 	}
-	if out.err != nil {
-		w.asked.fail(out.err)
+	well := w.out.err == nil
+	w.begin(stepFinish, func() (*Saved, error) { return nil, r.machine.FinishSave(w.all, *w.asked.Save, well) })
+}
+
+// tell answers who has asked for a save that has ended.
+func (s *supervisor) tell(w *saving) {
+	if w.out.err != nil {
+		w.asked.fail(w.out.err)
 		return
 	}
 	state := s.state
-	w.asked.reply <- &Reply{State: &state, Saved: out.saved}
+	w.asked.reply <- &Reply{State: &state, Saved: w.out.saved}
+}
+
+// hold pauses the guest.
+func (s *supervisor) hold(ctx context.Context, r *run) error {
+	if s.state.Status != instance.Running {
+		return errStopping()
+	}
+	ctx, cancel := context.WithTimeout(ctx, monitorTime)
+	defer cancel()
+	r.saving.since = time.Now()
+	if err := r.machine.Pause(ctx); err != nil {
+		return errors.Join(err, r.machine.Resume(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+// write begins to write a machine that is paused.
+func (s *supervisor) write(r *run) {
+	w := r.saving
+	w.begin(stepWrite, func() (*Saved, error) { return r.machine.Save(w.wanted, *w.asked.Save) })
+}
+
+// letGo lets the guest go on.
+func (s *supervisor) letGo(ctx context.Context, r *run) {
+	w := r.saving
+	if !w.ran || w.out.err == nil && w.asked.Save.Hold {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, monitorTime)
+	defer cancel()
+	if err := r.machine.Resume(ctx); err != nil {
+		// Its state says that it runs: unpause is to be able to help.
+		r.unsure = true
+		w.out.err = errors.Join(w.out.err, err)
+	}
+	if w.out.err == nil {
+		w.out.saved.Held = time.Since(w.since)
+	}
 }
 
 // abandonSave ends the writing of a machine that has ended itself.

@@ -37,7 +37,7 @@ func (f *fakeLauncher) Start(_ context.Context, l Launch) (Machine, error) {
 		l.Console.Close()
 		return nil, err
 	}
-	m := &fakeMachine{launch: l, ended: make(chan struct{}), did: make(chan string, 100), written: make(chan struct{})}
+	m := &fakeMachine{launch: l, ended: make(chan struct{}), did: make(chan string, 100), prepared: make(chan struct{}), written: make(chan struct{})}
 	f.started <- m
 	return m, nil
 }
@@ -49,7 +49,8 @@ type fakeMachine struct {
 	deaf   bool // to the power button
 	slow   bool // to pause
 
-	written chan struct{} // what is saved is written when it is closed
+	prepared chan struct{} // memory is written while the guest runs until it is closed
+	written  chan struct{} // what is saved is written when it is closed
 
 	once    sync.Once
 	end     End
@@ -109,8 +110,8 @@ func (m *fakeMachine) SetDiskRates(_ context.Context, disk string, _ instance.Di
 func (m *fakeMachine) ResizeConsole(context.Context, agent.WinSize) error { return m.note("resize") }
 
 // Save takes until it is told that it is done, or that nobody wants it.
-func (m *fakeMachine) Save(ctx context.Context, dir string) (*Saved, error) {
-	if err := m.note("save " + dir); err != nil {
+func (m *fakeMachine) Save(ctx context.Context, s Save) (*Saved, error) {
+	if err := m.note("save " + s.Dir); err != nil {
 		return nil, err
 	}
 	select {
@@ -121,6 +122,25 @@ func (m *fakeMachine) Save(ctx context.Context, dir string) (*Saved, error) {
 	case <-m.ended:
 		return nil, errors.New("the monitor is gone")
 	}
+}
+
+// PrepareSave takes until then too, if it is to be live.
+func (m *fakeMachine) PrepareSave(ctx context.Context, s Save) error {
+	if err := m.note("prepare"); err != nil || !s.Live {
+		return err
+	}
+	select {
+	case <-m.prepared:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-m.ended:
+		return errors.New("the monitor is gone")
+	}
+}
+
+func (m *fakeMachine) FinishSave(_ context.Context, _ Save, well bool) error {
+	return m.note(fmt.Sprintf("finish %v", well))
 }
 
 func (m *fakeMachine) Inspect(context.Context) (*Monitor, error) { return &Monitor{PID: 4711}, nil }

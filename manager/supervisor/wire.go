@@ -53,6 +53,21 @@ type Save struct {
 	Dir string `json:"dir"`
 	// Hold leaves the guest held when it is written.
 	Hold bool `json:"hold,omitempty"`
+	// Live has memory written while the guest runs, and what has changed meanwhile
+	// when it is held. A guest that is paused is written at once.
+	Live bool `json:"live,omitempty"`
+	// Over is the snapshot that has what the folder's memory is not to have; nil for
+	// none. The folder has a file for the map of pages then.
+	Over *SnapshotID `json:"over,omitempty"`
+	// Track has the pages noted that change from here on; what is written is called
+	// so. nil for none.
+	Track *SnapshotID `json:"track,omitempty"`
+}
+
+// SnapshotID tells a snapshot from all others.
+type SnapshotID struct {
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
 }
 
 // Saved is a machine that was written down.
@@ -84,6 +99,15 @@ type Monitor struct {
 	NotHeld  []string `json:"confinement_missing,omitempty"`
 	Devices  []Device `json:"devices"`
 	Timeline []Mark   `json:"timeline"`
+
+	// Writing is how far the memory is that is being written down; nil while none is.
+	Writing *Progress `json:"writing,omitempty"`
+}
+
+// Progress is how many bytes of how many are dealt with.
+type Progress struct {
+	Done  int64 `json:"done"`
+	Total int64 `json:"total"`
 }
 
 // Device is a device of a live machine.

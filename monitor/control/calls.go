@@ -78,11 +78,6 @@ func (c *Client) Memory(ctx context.Context) (Memory, error) {
 	return call[none, Memory](ctx, c, opMemory, none{})
 }
 
-// Save writes a paused machine down. The files stay the caller's.
-func (c *Client) Save(ctx context.Context, f SaveFiles) (Saved, error) {
-	return call[none, Saved](ctx, c, opSave, none{}, f.State, f.Memory, f.Sums)
-}
-
 // do makes a request that has no result.
 func (c *Client) do(ctx context.Context, op string, args any) error {
 	_, err := call[any, none](ctx, c, op, args)

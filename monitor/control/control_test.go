@@ -64,6 +64,8 @@ func TestEveryOperation(t *testing.T) {
 		t.Errorf("hello is %+v, want %+v", c.Hello(), want)
 	}
 	files := SaveFiles{State: newFile(t), Memory: newFile(t), Sums: newFile(t)}
+	live := SaveFiles{State: newFile(t), Memory: newFile(t), Sums: newFile(t), Map: newFile(t)}
+	over := &Over{"golden", true}
 	seen := map[string]bool{opHello: true}
 	for _, test := range []struct {
 		op, call string
@@ -75,7 +77,7 @@ func TestEveryOperation(t *testing.T) {
 		{opResume, "resume", func() (any, error) { return nil, c.Resume(ctx) }, nil},
 		{opPowerButton, "power-button", func() (any, error) { return nil, c.PowerButton(ctx) }, nil},
 		{opKill, "kill", func() (any, error) { return nil, c.Kill(ctx) }, nil},
-		{opStatus, "status", func() (any, error) { return c.Status(ctx) }, Status{Paused, []Mark{{"run", 5}}, []int{7, 0}}},
+		{opStatus, "status", func() (any, error) { return c.Status(ctx) }, Status{State: Paused, Timeline: []Mark{{"run", 5}}, Threads: []int{7, 0}}},
 		{opDump, "dump", func() (any, error) { return c.Dump(ctx) }, "vcpu 0: here"},
 		{opBalloonGet, "balloon", func() (any, error) { return c.Balloon(ctx) }, Balloon{1 << 40, 4096}},
 		{opBalloonSet, "balloon 18446744073709551615", func() (any, error) { return nil, c.SetBalloon(ctx, 1<<64-1) }, nil},
@@ -88,7 +90,11 @@ func TestEveryOperation(t *testing.T) {
 		{opConsoleSize, "console {Rows:24 Cols:80}", func() (any, error) { return nil, c.ResizeConsole(ctx, ConsoleSize{24, 80}) }, nil},
 		{opDevices, "devices", func() (any, error) { return c.Devices(ctx) }, []Device{{"root", "disk", "00:01.0", map[string]uint64{"reads": 1}}}},
 		{opMemory, "memory", func() (any, error) { return c.Memory(ctx) }, Memory{1 << 30, 1 << 20}},
-		{opSave, "save", func() (any, error) { return c.Save(ctx, files) }, Saved{4096, "d", 5, "s", 3}},
+		{opSave, `save false "" { false}`, func() (any, error) { return c.Save(ctx, files, SaveOptions{}) }, Saved{4096, "d", 5, "s", 3}},
+		{opPrecopy, "precopy &{golden true}", func() (any, error) { return c.Precopy(ctx, live.Memory, PrecopyOptions{over}) }, Precopied{2, 4096}},
+		{opSave, `save true "next" {golden true}`, func() (any, error) { return c.Save(ctx, live, SaveOptions{true, over, "next"}) }, Saved{4096, "d", 5, "s", 3}},
+		{opSaveSums, "sums", func() (any, error) { return c.SaveSums(ctx, live.Sums) }, Summed{4096, "d"}},
+		{opForgetSave, "forget", func() (any, error) { return nil, c.ForgetSave(ctx) }, nil},
 		{opWait, "wait", func() (any, error) {
 			close(f.ended)
 			return c.Wait(ctx)
@@ -106,7 +112,10 @@ func TestEveryOperation(t *testing.T) {
 			t.Errorf("%s: the handler did %q, want %q", test.op, f.last(), test.call)
 		}
 	}
-	for want, f := range map[string]*os.File{"state": files.State, "memory": files.Memory, "sums": files.Sums} {
+	for f, want := range map[*os.File]string{
+		files.State: "state", files.Memory: "memory", files.Sums: "sums",
+		live.State: "state", live.Memory: "precopied", live.Sums: "sums", live.Map: "map",
+	} {
 		if got, err := os.ReadFile(f.Name()); err != nil || string(got) != want {
 			t.Errorf("the file for %s has %q, %v", want, got, err)
 		}
@@ -142,8 +151,13 @@ func TestDescriptors(t *testing.T) {
 	if _, err := call[none, Saved](t.Context(), c, opSave, none{}, file, file); CodeOf(err) != BadRequest || !strings.Contains(err.Error(), "2 descriptors") {
 		t.Errorf("one too few: %v", err)
 	}
-	if _, err := call[none, Saved](t.Context(), c, opSave, none{}); CodeOf(err) != BadRequest {
-		t.Errorf("none: %v", err)
+	for _, op := range []string{opSave, opPrecopy, opSaveSums} {
+		if _, err := call[none, none](t.Context(), c, op, none{}); CodeOf(err) != BadRequest || !strings.Contains(err.Error(), "0 descriptors") {
+			t.Errorf("%s with none: %v", op, err)
+		}
+	}
+	if _, err := call[SaveOptions, Saved](t.Context(), c, opSave, SaveOptions{Live: true, Over: &Over{}}, file); CodeOf(err) != BadRequest {
+		t.Errorf("one for a live save over another: %v", err)
 	}
 	for range 50 { // more than a leak would bear
 		if err := c.Pause(t.Context()); err != nil {

@@ -96,13 +96,32 @@ func (f *fake) Memory(context.Context) (Memory, error) {
 }
 
 // Save writes into the files, so that it is seen which is which.
-func (f *fake) Save(_ context.Context, files SaveFiles) (Saved, error) {
-	for text, file := range map[string]*os.File{"state": files.State, "memory": files.Memory, "sums": files.Sums} {
+func (f *fake) Save(_ context.Context, files SaveFiles, o SaveOptions) (Saved, error) {
+	for text, file := range map[string]*os.File{"state": files.State, "memory": files.Memory, "sums": files.Sums, "map": files.Map} {
+		if file == nil {
+			continue
+		}
 		if _, err := file.WriteString(text); err != nil {
 			return Saved{}, err
 		}
 	}
-	return Saved{Memory: 4096, Digest: "d", State: 5, StateSum: "s", TSCKHz: 3}, f.did("save")
+	over := Over{}
+	if o.Over != nil {
+		over = *o.Over
+	}
+	return Saved{Memory: 4096, Digest: "d", State: 5, StateSum: "s", TSCKHz: 3}, f.did("save %v %q %v", o.Live, o.Track, over)
 }
+
+func (f *fake) Precopy(_ context.Context, memory *os.File, o PrecopyOptions) (Precopied, error) {
+	_, err := memory.WriteString("precopied")
+	return Precopied{Passes: 2, Left: 4096}, errors.Join(err, f.did("precopy %v", o.Over))
+}
+
+func (f *fake) SaveSums(_ context.Context, sums *os.File) (Summed, error) {
+	_, err := sums.WriteString("sums")
+	return Summed{Memory: 4096, Digest: "d"}, errors.Join(err, f.did("sums"))
+}
+
+func (f *fake) ForgetSave(context.Context) error { return f.did("forget") }
 
 var errFake = errors.New("the fake has no wish to")

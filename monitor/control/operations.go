@@ -27,7 +27,10 @@ type Handler interface {
 	ResizeConsole(context.Context, ConsoleSize) error
 	Devices(context.Context) ([]Device, error)
 	Memory(context.Context) (Memory, error)
-	Save(context.Context, SaveFiles) (Saved, error)
+	Precopy(context.Context, *os.File, PrecopyOptions) (Precopied, error)
+	Save(context.Context, SaveFiles, SaveOptions) (Saved, error)
+	SaveSums(context.Context, *os.File) (Summed, error)
+	ForgetSave(context.Context) error
 }
 
 // The names of the operations.
@@ -50,6 +53,9 @@ const (
 	opDevices     = "devices"
 	opMemory      = "memory"
 	opSave        = "save"
+	opPrecopy     = "save-precopy"
+	opSaveSums    = "save-sums"
+	opForgetSave  = "save-forget"
 )
 
 // Arguments and results that are not a type of their own. none has no field.
@@ -103,17 +109,6 @@ func decodeArgs[A any](text []byte) (args A, err error) {
 	return args, nil
 }
 
-// save is an operation that has descriptors.
-func save(ctx context.Context, h Handler, a arguments) (any, error) {
-	if _, err := decodeArgs[none](a.text); err != nil {
-		return nil, err
-	}
-	if n := len(a.files); n != 3 {
-		return nil, Errorf(BadRequest, "%d descriptors: want those of the state, the memory, and the checksums of that", n)
-	}
-	return h.Save(ctx, SaveFiles{State: a.files[0], Memory: a.files[1], Sums: a.files[2]})
-}
-
 // does is an operation without a result.
 func does[A any](call func(Handler, context.Context, A) error) operation {
 	return with(func(h Handler, ctx context.Context, args A) (none, error) { return none{}, call(h, ctx, args) })
@@ -154,6 +149,13 @@ var operations = map[string]operation{
 	}),
 	opMemory: tells(Handler.Memory),
 	opSave:   save,
+	opPrecopy: withFiles(1, "the memory", func(h Handler, ctx context.Context, f []*os.File, o PrecopyOptions) (Precopied, error) {
+		return h.Precopy(ctx, f[0], o)
+	}),
+	opSaveSums: withFiles(1, "the checksums", func(h Handler, ctx context.Context, f []*os.File, _ none) (Summed, error) {
+		return h.SaveSums(ctx, f[0])
+	}),
+	opForgetSave: simply(Handler.ForgetSave),
 }
 
 // Operations are the names of all operations, in order.

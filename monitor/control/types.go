@@ -1,9 +1,6 @@
 package control
 
-import (
-	"os"
-	"time"
-)
+import "time"
 
 // Version is that of the protocol. Both ends have to speak it.
 const Version = 1
@@ -38,6 +35,15 @@ type Status struct {
 	// namespace; 0 for one that does not run. On the host they are called vcpu0
 	// and so on.
 	Threads []int `json:"vcpu_threads"`
+
+	// Writing is how far the memory is that is being written down; nil while none is.
+	Writing *Progress `json:"writing,omitempty"`
+}
+
+// Progress is how many bytes of how many are dealt with.
+type Progress struct {
+	Done  int64 `json:"done"`
+	Total int64 `json:"total"`
 }
 
 // Mark is a moment in a machine's life.
@@ -108,21 +114,4 @@ type Device struct {
 type Memory struct {
 	Size     uint64 `json:"size"`
 	Resident uint64 `json:"resident"` // that the host holds for it now
-}
-
-// SaveFiles are what a machine is saved into. The files are empty, and open for
-// writing; whoever opened them syncs them.
-type SaveFiles struct {
-	State  *os.File
-	Memory *os.File // as long as RAM then, with holes where that is zero
-	Sums   *os.File // the checksums of Memory
-}
-
-// Saved is what was written.
-type Saved struct {
-	Memory   int64  `json:"memory"`    // bytes of the memory file that are no holes
-	Digest   string `json:"digest"`    // SHA-256 of the checksums' file
-	State    int64  `json:"state"`     // bytes of the state's file
-	StateSum string `json:"state_sum"` // SHA-256 of it
-	TSCKHz   uint32 `json:"tsc_khz"`   // of the guest's time-stamp counter
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hullvm/hull/monitor/control"
 	"github.com/hullvm/hull/monitor/startup"
 	"github.com/hullvm/hull/peripherals/handover"
+	"github.com/hullvm/hull/snapshot/memfile"
 )
 
 // replyTime is how long peers may take to read the last replies.
@@ -89,6 +90,7 @@ type handler struct {
 	mu      sync.Mutex
 	state   control.State
 	balloon uint64
+	live    *memfile.Result // memory that Precopy has written
 }
 
 func (h *handler) Hello() control.Hello {

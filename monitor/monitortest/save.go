@@ -41,10 +41,13 @@ func began(files *handover.Files) (string, error) {
 
 // Save writes down a machine that has nothing: a state of one section, and memory
 // of the description's size.
-func (h *handler) Save(ctx context.Context, f control.SaveFiles) (control.Saved, error) {
+func (h *handler) Save(ctx context.Context, f control.SaveFiles, o control.SaveOptions) (control.Saved, error) {
 	h.mu.Lock()
-	paused := h.state == control.Paused
+	paused, live := h.state == control.Paused, h.live
 	h.mu.Unlock()
+	if o.Live && live == nil {
+		return control.Saved{}, control.Errorf(control.WrongState, "save: nothing was written while the machine ran")
+	}
 	if !paused {
 		return control.Saved{}, control.Errorf(control.WrongState, "save: the machine is not paused")
 	}
@@ -60,6 +63,9 @@ func (h *handler) Save(ctx context.Context, f control.SaveFiles) (control.Saved,
 		return control.Saved{}, err
 	}
 	sum := sha256.Sum256(b.Bytes())
+	if o.Live {
+		return control.Saved{State: int64(b.Len()), StateSum: hex.EncodeToString(sum[:]), TSCKHz: 1}, nil
+	}
 	written, err := h.writeMemory(ctx, f.Memory)
 	if err != nil {
 		return control.Saved{}, err
@@ -85,4 +91,32 @@ func (h *handler) writeMemory(ctx context.Context, f *os.File) (_ *memfile.Resul
 		return nil, err
 	}
 	return memfile.Write(ctx, f, memory, memfile.Options{})
+}
+
+// Precopy writes the memory, which never changes.
+func (h *handler) Precopy(ctx context.Context, f *os.File, _ control.PrecopyOptions) (control.Precopied, error) {
+	written, err := h.writeMemory(ctx, f)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.live = written
+	return control.Precopied{Passes: 1}, err
+}
+
+func (h *handler) SaveSums(_ context.Context, f *os.File) (control.Summed, error) {
+	h.mu.Lock()
+	written := h.live
+	h.live = nil
+	h.mu.Unlock()
+	if written == nil {
+		return control.Summed{}, control.Errorf(control.WrongState, "save: no memory was written that has no checksums")
+	}
+	digest := written.Sums.Digest()
+	return control.Summed{Memory: written.Data, Digest: hex.EncodeToString(digest[:])}, written.Sums.Encode(f)
+}
+
+func (h *handler) ForgetSave(context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.live = nil
+	return nil
 }

@@ -18,6 +18,7 @@ type Live struct {
 	options Options
 	size    int64
 	begun   bool
+	pages   *PageSet // of all passes; nil where the first was of all pages
 	written *PageSet // pages that the file has data for
 	sums    *Sums
 	stale   *PageSet // of chunks, a page each: their sums are not those of the file
@@ -75,6 +76,11 @@ func (v *Live) pass(ctx context.Context, pages *PageSet) error {
 	case v.begun:
 		progress = nil
 	}
+	if pages != nil {
+		if err := v.note(pages); err != nil {
+			return err
+		}
+	}
 	v.begun = true
 	// What the guest has given back since the last pass is in the log, and is zero.
 	l, err := layoutOf(v.src)
@@ -83,11 +89,6 @@ func (v *Live) pass(ctx context.Context, pages *PageSet) error {
 	}
 	if l.size != v.size {
 		return fmt.Errorf("memory of %d bytes that had %d", l.size, v.size)
-	}
-	if pages != nil {
-		if err := v.outdate(pages); err != nil {
-			return err
-		}
 	}
 	return inUnits(ctx, v.size, progress, func() func(Extent) error {
 		w := &writer{file: v.file, src: v.src, layout: l, wanted: pages, options: &v.options, sums: v.sums, plan: newPlan(), chunk: make([]byte, ChunkSize)}
@@ -98,8 +99,18 @@ func (v *Live) pass(ctx context.Context, pages *PageSet) error {
 	})
 }
 
-// outdate has the chunks of pages summed at the end.
-func (v *Live) outdate(pages *PageSet) error {
+// note puts down that pages are in the file, and has their chunks summed at the end.
+func (v *Live) note(pages *PageSet) (err error) {
+	if !v.begun {
+		if v.pages, err = NewPageSet(v.size); err != nil {
+			return err
+		}
+	}
+	if v.pages != nil {
+		if err := v.pages.AddAll(pages); err != nil {
+			return err
+		}
+	}
 	for e := range pages.Extents() {
 		first, last := e.Offset/ChunkSize, (e.end()-1)/ChunkSize
 		if err := v.stale.Add(Extent{Offset: first * PageSize, Size: (last - first + 1) * PageSize}); err != nil {
@@ -108,6 +119,9 @@ func (v *Live) outdate(pages *PageSet) error {
 	}
 	return nil
 }
+
+// Pages are those that the file has; nil for all.
+func (v *Live) Pages() *PageSet { return v.pages }
 
 // Finish sums what was written more than once, which it reads for that: nothing of
 // memory is read any more.

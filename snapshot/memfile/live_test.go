@@ -192,6 +192,11 @@ func TestPagesOfSetsAreWrittenWhileTheyChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for off := int64(0); off < all.Size(); off += PageSize {
+		if v.Pages().Has(off) != all.Has(off) {
+			t.Fatalf("the page at %#x: in the file's set %v, want %v", off, v.Pages().Has(off), all.Has(off))
+		}
+	}
 	if !want.Sums.Equal(r.Sums) {
 		t.Error("pages that are written at once have other checksums")
 	}
