@@ -47,13 +47,26 @@ func (m *Manager) createSnapshot(ctx context.Context, id string, o SnapshotOptio
 	if err != nil {
 		return nil, err
 	}
-	draft, err := all.Create(o.Name, nil)
+	var parent *snapshots.Snapshot
+	if o.Parent != "" {
+		if parent, err = all.Open(ctx, o.Parent); err != nil {
+			return nil, kindedSnapshot(err)
+		}
+		defer func() { err = errors.Join(err, parent.Close()) }()
+	}
+	draft, err := all.Create(o.Name, parent)
 	if err != nil {
 		return nil, kindedSnapshot(err)
 	}
 	defer func() { err = errors.Join(err, draft.Abort()) }()
 	created := time.Now().UTC()
 	save := &supervisor.Save{Dir: draft.Dir(), Hold: o.Stop, Live: o.Live}
+	if parent != nil {
+		save.Over = &supervisor.SnapshotID{Name: parent.Manifest.Name, Created: parent.Manifest.Created}
+	}
+	if o.Track {
+		save.Track = &supervisor.SnapshotID{Name: o.Name, Created: created}
+	}
 	done := m.followSave(ctx, id, o.Progress)
 	reply, err := m.live(ctx, id, supervisor.Request{Op: supervisor.OpSave, Save: save})
 	done()
@@ -108,6 +121,7 @@ func kindedSnapshot(err error) error {
 		{snapshots.ErrBroken, instance.KindCorrupt},
 		{snapshots.ErrInUse, instance.KindBusy},
 		{snapshots.ErrHasChildren, instance.KindWrongState},
+		{snapshots.ErrChain, instance.KindInvalid},
 		{snapshot.ErrDiskChanged, instance.KindCorrupt},
 	}
 	if err == nil || instance.KindOf(err) != instance.KindFailed {

@@ -46,6 +46,9 @@ func summarize(e *snapshots.Entry) Snapshot {
 		return s
 	}
 	s.Created, s.Instance, s.Kernel = e.Manifest.Created, e.Manifest.Instance.Name, e.Manifest.Kernel
+	if e.Manifest.Parent != nil {
+		s.Parent = e.Manifest.Parent.Name
+	}
 	s.Memory = uint64(e.Manifest.Memory.Size)
 	for _, d := range e.Manifest.Disks {
 		if d.Role == "disk" {

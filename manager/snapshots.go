@@ -44,6 +44,18 @@ type SnapshotOptions struct {
 	// what has changed meanwhile and for the state of its devices.
 	Live bool
 
+	// Parent is a snapshot that the new one is to lie over: it has only the pages of
+	// memory that may differ, and the parent cannot be removed before it. The instance
+	// must have gone on from the parent and not have ended since, or the parent is the
+	// last that was made of it with Track. Empty for a snapshot that is whole.
+	Parent string
+
+	// Track has the pages noted that change from here on, so that the next snapshot
+	// can lie over this one. The guest pays with a fault for each page that it writes
+	// the first time after a snapshot, and its network is not served by vhost-net any
+	// more, until it ends.
+	Track bool
+
 	// Stop ends the instance once the snapshot is durable.
 	Stop bool
 
@@ -80,7 +92,8 @@ type CloneOptions struct {
 type Snapshot struct {
 	Name     string    `json:"name"`
 	Created  time.Time `json:"created"`
-	Instance string    `json:"instance"` // name of the one that it was taken of
+	Instance string    `json:"instance"`         // name of the one that it was taken of
+	Parent   string    `json:"parent,omitempty"` // name of the snapshot that it lies over
 	Kernel   string    `json:"kernel"`
 	VCPUs    int       `json:"vcpus"`
 	Memory   uint64    `json:"memory"` // of the guest, bytes

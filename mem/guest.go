@@ -47,6 +47,9 @@ type Options struct {
 	// filled from it at once. It may be closed after New. Whoever shortens a file
 	// that is mapped kills this process.
 	Image *os.File
+
+	// Layers lie over Image, the last on top. What holds for Image holds for them.
+	Layers []Layer
 }
 
 // Slot is one contiguous piece of guest RAM as a monitor registers it with the
@@ -169,6 +172,10 @@ func newGuest(o Options, extents []extent) (*Guest, error) {
 			g.Close()
 			return nil, fmt.Errorf("guest memory: %w", err)
 		}
+	}
+	if err := g.layOver(o); err != nil {
+		g.Close()
+		return nil, fmt.Errorf("guest memory: %w", err)
 	}
 	return g, nil
 }

@@ -17,15 +17,21 @@ func (o Options) mapsImage() bool {
 }
 
 func (o Options) validateImage() error {
-	if o.Image == nil {
-		return nil
+	if o.Image != nil {
+		if err := validateImageFile(o.Image, o.Size); err != nil {
+			return err
+		}
 	}
-	info, err := o.Image.Stat()
+	return o.validateLayers()
+}
+
+func validateImageFile(f *os.File, size uint64) error {
+	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("image: %w", err)
 	}
-	if !info.Mode().IsRegular() || info.Size() < 0 || uint64(info.Size()) < o.Size {
-		return fmt.Errorf("image of %d bytes: want a file of %d", info.Size(), o.Size)
+	if !info.Mode().IsRegular() || info.Size() < 0 || uint64(info.Size()) < size {
+		return fmt.Errorf("image of %d bytes: want a file of %d", info.Size(), size)
 	}
 	return nil
 }

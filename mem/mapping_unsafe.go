@@ -137,6 +137,24 @@ func (r *region) replaceAt(off, n uint64) error {
 	return advise(h.p, n, unix.MADV_DONTDUMP)
 }
 
+// mapLayer maps n bytes at an offset of a file privately in the place of those at
+// offset off of the region. The callers hold that off+n <= r.size, which are whole
+// pages: MAP_FIXED replaces a part of the region's own mapping.
+func (r *region) mapLayer(off, n uint64, fd int, fileOffset uint64, thp bool) error {
+	p := unsafe.Add(r.host.p, off)
+	flags := unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_NORESERVE
+	if _, err := unix.MmapPtr(fd, int64(fileOffset), p, uintptr(n), unix.PROT_READ|unix.PROT_WRITE, flags); err != nil {
+		return err
+	}
+	if err := advise(p, n, unix.MADV_DONTDUMP); err != nil {
+		return err
+	}
+	if thp {
+		return advise(p, n, unix.MADV_HUGEPAGE)
+	}
+	return nil
+}
+
 // unmap releases the addresses of m. It runs once nothing refers to the Guest
 // any more, so no access can still use them.
 func unmap(m mapping) {

@@ -21,10 +21,11 @@ type built struct {
 	machine     *vmm.Machine
 	devices     *peripherals.Set
 	description *configs.Machine
-	terminal    *terminal // nil for none
-	serial      *os.File  // takes what the guest writes to COM1; nil for none
-	base        *os.File  // the memory file that RAM began as; nil for none
-	pagemap     *os.File  // of this process; nil for none
+	terminal    *terminal  // nil for none
+	serial      *os.File   // takes what the guest writes to COM1; nil for none
+	images      []*os.File // the memory files that RAM began as
+	base        *os.File   // the one, where there is one; nil for none
+	pagemap     *os.File   // of this process; nil for none
 }
 
 // descriptionName is the machine file's in messages.
@@ -148,7 +149,7 @@ func (b *built) close() error {
 	if b.terminal != nil {
 		errs = append(errs, b.terminal.close())
 	}
-	for _, f := range []*os.File{b.serial, b.base, b.pagemap} {
+	for _, f := range append([]*os.File{b.serial, b.pagemap}, b.images...) {
 		if f == nil {
 			continue
 		}

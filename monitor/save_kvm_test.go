@@ -72,12 +72,17 @@ func must(t testing.TB, err error) {
 }
 
 // goesOn is a machine that goes on from files of a save, and is not started.
-func goesOn(t testing.TB, f control.SaveFiles) *machine {
+func goesOn(t testing.TB, f control.SaveFiles, over ...control.SaveFiles) *machine {
 	t.Helper()
 	return start(t, nil, "", func(c *spawn.Config) {
-		_, err := f.State.Seek(0, io.SeekStart)
-		must(t, err)
 		c.Kernel, c.State, c.Memory = nil, f.State, f.Memory
+		for _, l := range over {
+			_, err := l.Map.Seek(0, io.SeekStart)
+			must(t, err)
+			c.State, c.Layers = l.State, append(c.Layers, spawn.Layer{Memory: l.Memory, Map: l.Map})
+		}
+		_, err := c.State.Seek(0, io.SeekStart)
+		must(t, err)
 	})
 }
 
@@ -113,7 +118,7 @@ func TestAMachineIsSavedWhileItRuns(t *testing.T) {
 			t.Errorf("the counters are at %d and %d, and were at %d and %d", here, there, a, b)
 		}
 		if round == 0 {
-			wantGoesOn(t, live, here)
+			wantGoesOn(t, here, live)
 		}
 	}
 	must(t, m.client.Kill(timed(t)))
@@ -134,9 +139,9 @@ func wantSums(t testing.TB, f control.SaveFiles, digest string) {
 }
 
 // wantGoesOn wants a guest to count on from where it was saved.
-func wantGoesOn(t testing.TB, f control.SaveFiles, from uint64) {
+func wantGoesOn(t testing.TB, from uint64, f control.SaveFiles, over ...control.SaveFiles) {
 	t.Helper()
-	next := goesOn(t, f)
+	next := goesOn(t, f, over...)
 	must(t, next.client.Start(timed(t)))
 	for deadline := time.Now().Add(patience); ; {
 		must(t, next.client.Pause(timed(t)))
@@ -219,6 +224,8 @@ func TestSnapshotsOverOthers(t *testing.T) {
 	}
 	must(t, m.client.Kill(timed(t)))
 	m.ends(control.Exit{Reason: "kill"})
+	here, _ := counters(t, whole.Memory)
+	wantGoesOn(t, here, base, live, held)
 	overOrigin(t, whole)
 }
 

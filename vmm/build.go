@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/hullvm/hull/boot"
@@ -46,7 +45,7 @@ func New(c Config) (_ *Machine, err error) {
 	if err := m.openKVM(&c); err != nil {
 		return nil, err
 	}
-	if err := m.addMemory(c.Machine.Memory, c.image()); err != nil {
+	if err := m.addMemory(c.Machine.Memory, c.Restore); err != nil {
 		return nil, err
 	}
 	if err := m.addVM(); err != nil {
@@ -115,23 +114,18 @@ func (m *Machine) boot(c *Config, cpus *cpuid.Table) error {
 	return m.powerOn(cpus, start)
 }
 
-// image is the file that has what RAM holds, nil for none.
-func (c *Config) image() *os.File {
-	if c.Restore == nil {
-		return nil
-	}
-	return c.Restore.Memory
-}
-
-func (m *Machine) addMemory(c configs.Memory, image *os.File) error {
-	memory, err := mem.New(mem.Options{
+func (m *Machine) addMemory(c configs.Memory, from *Saved) error {
+	o := mem.Options{
 		Size:         uint64(c.Size),
 		Shared:       c.Backing == configs.Memfd,
 		HugePageSize: uint64(c.HugePages),
 		THP:          c.THP,
 		Overcommit:   c.Overcommit,
-		Image:        image,
-	})
+	}
+	if from != nil {
+		o.Image, o.Layers = from.Memory, from.Layers
+	}
+	memory, err := mem.New(o)
 	if err != nil {
 		return err
 	}

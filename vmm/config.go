@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/mem"
 	"github.com/hullvm/hull/vmstate"
 )
 
@@ -61,6 +62,7 @@ type Config struct {
 type Saved struct {
 	State  *vmstate.State // what Machine.Save wrote
 	Memory *os.File       // what its RAM held, its slots one after the other: see mem.Options.Image
+	Layers []mem.Layer    // what lies over that
 }
 
 // Image is an open file that is loaded into guest memory.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/signal"
 	"syscall"
@@ -22,8 +23,13 @@ one given, or the instance's with the time. The name is there when the snapshot 
 on the disk; where it cannot be made, nothing of it is left.
 
 The guest is held while its memory is written. With --live it runs meanwhile, and is
-held for what it has changed only.`,
-		Example:           "  hull snapshot create web before-update\n  hull snapshot create --live web",
+held for what it has changed only.
+
+With --parent the snapshot has only those pages of memory that may differ from another
+snapshot, and lies over that one. The instance must have gone on from that snapshot, or
+it is the last one that was made of the instance with --track.`,
+		Example: "  hull snapshot create web before-update\n  hull snapshot create --live web\n" +
+			"  hull snapshot create --track web monday\n  hull snapshot create --parent monday --track web tuesday",
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: completeRefs(a, 1, heldInstance),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,7 +41,10 @@ held for what it has changed only.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Live, "live", false, "let the guest run while its memory is written")
+	f.StringVar(&o.Parent, "parent", "", "lie over this `snapshot`, with only what may differ of its memory")
+	f.BoolVar(&o.Track, "track", false, "note which pages change from here on, for a snapshot over this one")
 	f.BoolVar(&o.Stop, "stop", false, "end the instance once the snapshot is on the disk")
+	completeFlagWith(cmd, "parent", completeSnapshots(a, 0))
 	return cmd
 }
 
@@ -48,6 +57,9 @@ func runSnapshotCreate(ctx context.Context, a *app, o manager.SnapshotOptions, r
 	}
 	if err := checkNewName(o.Name); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
+	}
+	if o.Track && o.Stop {
+		return &instance.Error{Kind: instance.KindInvalid, Err: errors.New("--track is for an instance that goes on, and --stop ends it")}
 	}
 	engine, err := a.engine()
 	if err != nil {

@@ -23,13 +23,17 @@ func snapshotRoutes() []route {
 
 // SnapshotRequest says how to make a snapshot.
 type SnapshotRequest struct {
-	Name string `json:"name,omitempty" doc:"of the snapshot; empty for the instance's with the time"`
-	Live bool   `json:"live,omitempty" doc:"let the guest run while its memory is written"`
-	Stop bool   `json:"stop,omitempty" doc:"end the instance once the snapshot is on the disk"`
+	Name   string `json:"name,omitempty" doc:"of the snapshot; empty for the instance's with the time"`
+	Parent string `json:"parent,omitempty" doc:"snapshot that it is to lie over, with only those pages of memory that may differ"`
+	Track  bool   `json:"track,omitempty" doc:"note which pages change from here on, for a snapshot over this one"`
+	Live   bool   `json:"live,omitempty" doc:"let the guest run while its memory is written"`
+	Stop   bool   `json:"stop,omitempty" doc:"end the instance once the snapshot is on the disk"`
 }
 
 func createSnapshot(s *Server, c *call[none, SnapshotRequest]) (*manager.Snapshot, error) {
-	return s.engine.CreateSnapshot(c.ctx(), c.ref, manager.SnapshotOptions{Name: c.body.Name, Live: c.body.Live, Stop: c.body.Stop})
+	return s.engine.CreateSnapshot(c.ctx(), c.ref, manager.SnapshotOptions{
+		Name: c.body.Name, Live: c.body.Live, Parent: c.body.Parent, Track: c.body.Track, Stop: c.body.Stop,
+	})
 }
 
 func listSnapshots(s *Server, c *call[none, none]) ([]manager.Snapshot, error) {

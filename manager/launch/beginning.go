@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hullvm/hull/guest"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
+	"github.com/hullvm/hull/monitor/spawn"
 	"github.com/hullvm/hull/snapshot/store"
 )
 
@@ -19,6 +21,7 @@ type beginning struct {
 	cmdline string
 
 	state, memory *os.File
+	layers        []spawn.Layer // over memory
 	renewal       *renewal
 	origin        *supervisor.SnapshotID
 
@@ -54,6 +57,16 @@ func (l *launcher) goesOn(ctx context.Context, x supervisor.Launch) (*beginning,
 		return nil, errors.Join(&instance.Error{Kind: instance.KindNotFound, Err: fmt.Errorf(
 			"snapshot %q is another one now: it was made %v, and the instance is to go on from one of %v", from.Name, s.Manifest.Created, from.Created)}, s.Close())
 	}
+	b, err := begins(ctx, snapshots, s, x)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return b, nil
+}
+
+// begins is the beginning of a machine that goes on from a snapshot, which is the
+// beginning's to close.
+func begins(ctx context.Context, snapshots *store.Store, s *store.Snapshot, x supervisor.Launch) (*beginning, error) {
 	for i := range s.Manifest.Disks {
 		d := &s.Manifest.Disks[i]
 		now, err := identify(d.Path)
@@ -61,13 +74,25 @@ func (l *launcher) goesOn(ctx context.Context, x supervisor.Launch) (*beginning,
 			err = d.Check(now)
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("snapshot %q: disk %q: %w", from.Name, d.Name, err), s.Close())
+			return nil, fmt.Errorf("snapshot %q: disk %q: %w", s.Manifest.Name, d.Name, err)
 		}
 	}
 	renewal, err := newRenewal(x, s.Machine)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
-	origin := &supervisor.SnapshotID{Name: from.Name, Created: from.Created}
-	return &beginning{state: s.State, memory: s.Memory, renewal: renewal, origin: origin, close: func() { _ = s.Close() }}, nil
+	below, err := snapshots.Below(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	all := append([]*store.Snapshot{s}, below...)
+	b := &beginning{
+		state: s.State, memory: all[len(all)-1].Memory, renewal: renewal,
+		origin: &supervisor.SnapshotID{Name: s.Manifest.Name, Created: s.Manifest.Created},
+		close:  func() { _ = store.CloseAll(all) },
+	}
+	for _, o := range slices.Backward(all[:len(all)-1]) {
+		b.layers = append(b.layers, spawn.Layer{Memory: o.Memory, Map: o.Map})
+	}
+	return b, nil
 }

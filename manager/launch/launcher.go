@@ -58,7 +58,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 	m.process, err = spawn.Start(ctx, spawn.Config{
 		Program: filepath.Join(l.dirs.Guest.Programs, "hull-vmm"),
 		Machine: x.Machine, Kernel: begin.kernel, Initrd: begin.initrd, Cmdline: begin.cmdline,
-		State: begin.state, Memory: begin.memory,
+		State: begin.state, Memory: begin.memory, Layers: begin.layers,
 		Host: m.host, Control: listener, Serial: x.Console, Stderr: m.messages.theirs,
 		Jail: !x.Description.Unconfined, UID: userOf(x.Description.ID), AllowSlowKVM: x.Description.SlowKVM, Placed: x.Placed,
 	})

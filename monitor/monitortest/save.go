@@ -23,6 +23,9 @@ const section = "test"
 // began reads the state that the machine is to go on from; empty for none.
 func began(files *handover.Files) (string, error) {
 	state, memory := files.TakeOne(handover.State, ""), files.TakeOne(handover.Memory, "")
+	for _, m := range files.Take(handover.Map, "") {
+		_ = m.Close() // this machine has nothing that could be laid over anything
+	}
 	if state == nil {
 		return "", nil
 	}

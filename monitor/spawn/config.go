@@ -29,6 +29,9 @@ type Config struct {
 	// instead of a kernel; nil for one that boots.
 	State, Memory *os.File
 
+	// Layers lie over Memory, the last on top.
+	Layers []Layer
+
 	// Host is what was opened for the machine, with Options.Monitor. Start closes its
 	// files, which are the monitor's then; the Host itself is closed after the
 	// process's end.
@@ -59,6 +62,12 @@ type Config struct {
 	Placed func(pid int) error
 }
 
+// Layer is what an incremental snapshot has of a machine's memory.
+type Layer struct {
+	Memory *os.File
+	Map    *os.File // which pages that has
+}
+
 // nobody is whom root starts the process as where no other is asked for.
 const nobody = 65534
 
@@ -78,13 +87,22 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 		return nil, nil, errors.New("no kernel, or no control socket")
 	case (c.State == nil) != (c.Memory == nil):
 		return nil, nil, errors.New("a state without memory, or memory without a state")
+	case slices.ContainsFunc(c.Layers, func(l Layer) bool { return l.Memory == nil || l.Map == nil || c.Memory == nil }):
+		return nil, nil, errors.New("memory that lies over none, or has no map")
 	case len(c.Initrd) > archives.MaxParts || slices.Contains(c.Initrd, nil):
 		return nil, nil, fmt.Errorf("initrd of %d archives: want at most %d, each an open file", len(c.Initrd), archives.MaxParts)
 	}
 	var own handover.Files
 	if c.State != nil {
 		own.Add(handover.State, "", c.State)
-		own.Add(handover.Memory, "", c.Memory)
+		memory, maps := []*os.File{c.Memory}, []*os.File(nil)
+		for _, l := range c.Layers {
+			memory, maps = append(memory, l.Memory), append(maps, l.Map)
+		}
+		own.Add(handover.Memory, "", memory...)
+		if len(maps) > 0 {
+			own.Add(handover.Map, "", maps...)
+		}
 	} else {
 		own.Add(handover.Kernel, "", c.Kernel)
 		if len(c.Initrd) > 0 {

@@ -16,7 +16,8 @@ const (
 	Kernel   Use = "kernel"       // what the machine boots
 	Initrd   Use = "initrd"       // and what it has at hand then
 	State    Use = "state"        // what it goes on from instead: a machine that was saved
-	Memory   Use = "memory"       // and what that one's RAM held
+	Memory   Use = "memory"       // and what that one's RAM held: a file, then those that lie over it
+	Map      Use = "memory-map"   // which pages each of those has
 	Terminal Use = "terminal"     // a stream socket: the console's output, and its input
 	Serial   Use = "serial"       // takes what the guest writes to COM1
 	Disk     Use = "disk"         // an image, then what it is backed by, one after the other
@@ -29,7 +30,7 @@ const (
 	Console  Use = "console"      // takes what the guest writes to its virtio console
 )
 
-var uses = []Use{KVM, Kernel, Initrd, State, Memory, Terminal, Serial, Disk, Tap, VHost, Frames, Share, Vsock, Broker, Console}
+var uses = []Use{KVM, Kernel, Initrd, State, Memory, Map, Terminal, Serial, Disk, Tap, VHost, Frames, Share, Vsock, Broker, Console}
 
 // Files are open files by their uses. Whoever takes some owns them; the others are
 // closed with Close. The zero value has none.

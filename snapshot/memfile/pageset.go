@@ -66,6 +66,17 @@ func (s *PageSet) AddAll(o *PageSet) error {
 	return nil
 }
 
+// RemoveAll takes the pages of another set of the same size out.
+func (s *PageSet) RemoveAll(o *PageSet) error {
+	if o.size != s.size {
+		return fmt.Errorf("pages: a set of %d bytes, and one of %d", s.size, o.size)
+	}
+	for i, word := range o.bits {
+		s.bits[i] &^= word
+	}
+	return nil
+}
+
 // AddSlot puts the pages of a slot in that a bitmap has, as KVM's dirty log and
 // mem.Guest.FetchDirtyLog give it: bit p%64 of word p/64 stands for page p.
 func (s *PageSet) AddSlot(slots []mem.Slot, id int, bitmap []uint64) error {

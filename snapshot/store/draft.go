@@ -32,13 +32,18 @@ const createTime = 30 * time.Second
 
 // Create begins a snapshot. parent is the snapshot that it is to lie over, which
 // stays open until Commit; nil for none. The error is ErrExists where there is one of
-// the name.
+// the name, or ErrChain where the parent lies over too many others already.
 func (s *Store) Create(name string, parent *Snapshot) (*Draft, error) {
 	if err := snapshot.CheckName(name); err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	d := &Draft{store: s, name: name}
 	if parent != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), createTime)
+		defer cancel()
+		if err := s.checkRoom(ctx, parent); err != nil {
+			return nil, err
+		}
 		d.parent = &snapshot.Parent{Name: parent.Manifest.Name, Manifest: parent.manifestHash}
 		d.slots = parent.Manifest.Memory.Slots
 	}

@@ -25,6 +25,7 @@ type Snapshot struct {
 	Memory   *os.File         // likewise the memory file
 	Sums     *memfile.Sums    // its checksums
 	Pages    *memfile.PageSet // which pages it has; nil for all
+	Map      *os.File         // the file of those, open for reading; nil likewise
 
 	dir          string
 	manifestHash string
@@ -77,7 +78,7 @@ func (o *Snapshot) Dir() string { return o.dir }
 // Close lets go of the snapshot. What is mapped of its memory stays.
 func (o *Snapshot) Close() error {
 	var err error
-	for _, f := range []*os.File{o.State, o.Memory} {
+	for _, f := range []*os.File{o.State, o.Memory, o.Map} {
 		if f != nil {
 			err = errors.Join(err, f.Close())
 		}
@@ -121,7 +122,18 @@ func (o *Snapshot) load(name string) (err error) {
 	if o.Sums, err = memfile.ReadSums(bytes.NewReader(sums), m.Memory.Size); err != nil || m.Parent == nil {
 		return err
 	}
-	pages, err := readHashed(o.dir, snapshot.MapFile, m.Memory.Map, maxBeside(m.Memory.Size))
+	return o.loadMap()
+}
+
+func (o *Snapshot) loadMap() (err error) {
+	m := o.Manifest
+	if o.Map, err = openFile(o.dir, snapshot.MapFile); err != nil {
+		return err
+	}
+	pages, err := content(o.Map, maxBeside(m.Memory.Size))
+	if err == nil {
+		err = checkHash(snapshot.MapFile, pages, m.Memory.Map)
+	}
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/hullvm/hull/vmstate"
 )
 
-// Verify reads all of a snapshot, as Open finds it, and says what is wrong with it:
-// ErrBroken. progress is told how many bytes of the memory have been dealt with, by
+// Verify reads all of a snapshot, as Open finds it, and the memory of those that it lies
+// over, and says what is wrong with it: ErrBroken. progress is told how many bytes of the memory have been dealt with, by
 // one goroutine at a time; it may be nil.
 func (s *Store) Verify(ctx context.Context, ref string, progress func(done, total int64)) error {
 	o, err := s.Open(ctx, ref)
@@ -35,13 +35,14 @@ func (s *Store) verify(ctx context.Context, o *Snapshot, progress func(done, tot
 	if _, err := o.WorkingSet(); err != nil {
 		return err
 	}
-	if o.Manifest.Parent != nil {
-		parent, err := s.OpenParent(ctx, o)
-		if err != nil {
-			return err
-		}
-		if err := parent.Close(); err != nil {
-			return err
+	below, err := s.Below(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = CloseAll(below) }() // only read
+	for _, b := range below {
+		if err := memfile.Verify(ctx, b.Memory, b.Sums, nil); err != nil {
+			return problem(b.Manifest.Name, err)
 		}
 	}
 	return memfile.Verify(ctx, o.Memory, o.Sums, progress)
