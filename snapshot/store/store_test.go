@@ -454,3 +454,45 @@ func TestAWorkingSetIsKept(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Only so many snapshots lie over each other, and all of them are opened and verified.
+func TestAChainOfSnapshots(t *testing.T) {
+	s := newStore(t)
+	taken(t, s, "s01", nil)
+	for i := 2; i <= MaxChain; i++ {
+		parent := opened(t, s, fmt.Sprintf("s%02d", i-1))
+		taken(t, s, fmt.Sprintf("s%02d", i), parent)
+		closed(t, parent)
+	}
+	top := opened(t, s, fmt.Sprintf("s%02d", MaxChain))
+	if _, err := s.Create("more", top); !errors.Is(err, ErrChain) {
+		t.Errorf("one more: %v", err)
+	}
+	below, err := s.Below(t.Context(), top)
+	if err != nil || len(below) != MaxChain-1 || below[0].Manifest.Name != fmt.Sprintf("s%02d", MaxChain-1) || below[MaxChain-2].Pages != nil {
+		t.Fatalf("%d below it, %v", len(below), err)
+	}
+	if err := CloseAll(below); err != nil {
+		t.Error(err)
+	}
+	name := top.Manifest.Name
+	closed(t, top)
+	if err := s.Verify(t.Context(), name, nil); err != nil {
+		t.Error(err)
+	}
+	f := s.path("s03", snapshot.MemoryFile)
+	if err := os.Chmod(f, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := os.OpenFile(f, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteAt([]byte("damage"), 77); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, w)
+	if err := s.Verify(t.Context(), name, nil); !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), `"s03"`) {
+		t.Errorf("over one that is damaged: %v", err)
+	}
+}
