@@ -52,7 +52,11 @@ func (f *fakeEngine) report(progress func(done, total int64)) {
 
 func (f *fakeEngine) CreateSnapshot(_ context.Context, ref string, o manager.SnapshotOptions) (*manager.Snapshot, error) {
 	f.report(o.Progress)
-	if err := f.simple(ref, "snapshot %s %q live=%v stop=%v", ref, o.Name, o.Live, o.Stop); err != nil {
+	more := ""
+	if o.Parent != "" || o.Track {
+		more = fmt.Sprintf(" parent=%q track=%v", o.Parent, o.Track)
+	}
+	if err := f.simple(ref, "snapshot %s %q live=%v stop=%v%s", ref, o.Name, o.Live, o.Stop, more); err != nil {
 		return nil, err
 	}
 	s := manager.Snapshot{Name: o.Name}

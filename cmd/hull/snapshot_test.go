@@ -66,9 +66,10 @@ func TestSnapshotCreate(t *testing.T) {
 		call   string
 		stdout string
 	}{
-		"name":       {[]string{"web", "golden2"}, `snapshot web "golden2" live=false stop=false`, "golden2\n"},
-		"made up":    {[]string{"web"}, `snapshot web "" live=false stop=false`, "web-2026-01-02-120000\n"},
-		"live, stop": {[]string{"--live", "--stop", "db", "x"}, `snapshot db "x" live=true stop=true`, "x\n"},
+		"name":         {[]string{"web", "golden2"}, `snapshot web "golden2" live=false stop=false`, "golden2\n"},
+		"made up":      {[]string{"web"}, `snapshot web "" live=false stop=false`, "web-2026-01-02-120000\n"},
+		"live, stop":   {[]string{"--live", "--stop", "db", "x"}, `snapshot db "x" live=true stop=true`, "x\n"},
+		"over another": {[]string{"--parent", "golden", "--track", "web", "x"}, `snapshot web "x" live=false stop=false parent="golden" track=true`, "x\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := snapshotEngineOf()
@@ -91,6 +92,7 @@ func TestSnapshotCreateRefuses(t *testing.T) {
 		"no instance":  {[]string{"nobody"}, nil, "hull: instance \"nobody\": no such instance; hull ps -a lists all there are\n", 1},
 		"not running":  {[]string{"new"}, map[string]error{"snapshot": wrongState("new", "snapshot", "it is not running")}, "hull: instance \"new\": snapshot: it is not running\n", 1},
 		"no arguments": {nil, nil, "hull: create: 0 arguments; usage: hull snapshot create INSTANCE [NAME] [flags]\n", 125},
+		"track, stop":  {[]string{"--track", "--stop", "web"}, nil, "hull: --track is for an instance that goes on, and --stop ends it\n", 1},
 		"three":        {[]string{"a", "b", "c"}, nil, "hull: create: 3 arguments; usage: hull snapshot create INSTANCE [NAME] [flags]\n", 125},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func (f *fakeEngine) onSnapshot(name, format string, args ...any) error {
 }
 
 func (f *fakeEngine) CreateSnapshot(_ context.Context, ref string, o manager.SnapshotOptions) (*manager.Snapshot, error) {
-	if err := f.on(ref, "snapshot %q live=%v stop=%v", o.Name, o.Live, o.Stop); err != nil {
+	if err := f.on(ref, "snapshot %q live=%v stop=%v parent=%q track=%v", o.Name, o.Live, o.Stop, o.Parent, o.Track); err != nil {
 		return nil, err
 	}
 	s := testSnapshot()

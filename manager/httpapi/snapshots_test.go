@@ -25,8 +25,8 @@ func TestSnapshotRoutesAskTheEngine(t *testing.T) {
 		asked         string
 		answer        string // a part
 	}{
-		{"POST /v1/instances/web/snapshots", "", 201, `snapshot "" live=false stop=false web`, `"name":"golden"`},
-		{"POST /v1/instances/web/snapshots", `{"name":"golden","live":true,"stop":true}`, 201, `snapshot "golden" live=true stop=true web`, `"memory":536870912`},
+		{"POST /v1/instances/web/snapshots", "", 201, `snapshot "" live=false stop=false parent="" track=false web`, `"name":"golden"`},
+		{"POST /v1/instances/web/snapshots", `{"name":"golden","live":true,"stop":true,"parent":"base","track":true}`, 201, `snapshot "golden" live=true stop=true parent="base" track=true web`, `"memory":536870912`},
 		{"GET /v1/snapshots", "", 200, "snapshots", `"problem":"it is broken"`},
 		{"GET /v1/snapshots/golden", "", 200, "inspect snapshot golden", `"pause":120000000`},
 		{"DELETE /v1/snapshots/golden", "", 204, "remove snapshot force=false golden", ""},
