@@ -17,9 +17,9 @@ const patience = 90 * time.Second
 
 // Longer runs are for flags: these are what fits between two commits.
 var (
-	rounds = flag.Int("rounds", 3, "how many snapshots TestRounds makes and restores")
+	rounds = flag.Int("rounds", 2, "how many snapshots TestRounds makes and restores")
 	seed   = flag.Uint64("seed", 0, "of the choices of TestRounds; 0 for another each time")
-	clones = flag.Int("clones", 3, "how many clones TestClonesDrawOtherBytes makes")
+	clones = flag.Int("clones", 2, "how many clones TestClonesDrawOtherBytes makes")
 )
 
 func TestMain(m *testing.M) {
