@@ -87,13 +87,9 @@ func (m *machine) Run(ctx context.Context) error {
 	}
 	// The guest's programs wait for this, and what it takes is not the monitor's.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	go func() {
-		select {
-		case <-m.ended:
-			cancel()
-		case <-ctx.Done():
-		}
+	go func() { // it may go on after this
+		<-m.ended
+		cancel()
 	}()
 	m.renewal.run(ctx)
 	return nil

@@ -20,15 +20,15 @@ type renewal struct {
 	socket   string    // of the guest's
 	messages io.Writer // takes what could not be done
 	request  agent.Renewal
+	limits   limits
 }
 
-// How long a guest's programs wait for their machine to be renewed, in which a
-// device may wait for an answer of DHCP, and how long for an agent, which there may
-// be none of.
-const (
-	renewTime = 30 * time.Second
-	agentTime = 10 * time.Second
-)
+// limits are how long a guest's programs wait for their machine to be renewed, in
+// which a device may wait for an answer of DHCP; how long one try waits for an agent,
+// which there may be none of; and how long nothing is tried after one that failed.
+type limits struct{ renew, agent, retry time.Duration }
+
+var usualLimits = limits{renew: 30 * time.Second, agent: 10 * time.Second, retry: time.Second}
 
 // seedSize is how many random bytes a guest gets.
 const seedSize = 256
@@ -39,7 +39,7 @@ func newRenewal(x supervisor.Launch, before []byte) (*renewal, error) {
 	if x.Machine.Boot.Initrd != configs.InitrdBuilt {
 		return nil, nil
 	}
-	r := &renewal{socket: x.Machine.Vsock.Path, messages: x.Messages, request: agent.Renewal{Seed: make([]byte, seedSize), Thaw: true}}
+	r := &renewal{socket: x.Machine.Vsock.Path, messages: x.Messages, limits: usualLimits, request: agent.Renewal{Seed: make([]byte, seedSize), Thaw: true}}
 	_, _ = rand.Read(r.request.Seed) // never fails
 	if !x.Description.Snapshot.Clone {
 		return r, nil
@@ -71,25 +71,48 @@ func networkOf(n *configs.Net, before, now string) agent.NetworkRenewal {
 	return agent.NetworkRenewal{Device: before, MAC: now, Address: n.Address, Gateway: n.Gateway, DNS: n.DNS}
 }
 
-// run tells the guest. What fails is told the instance's log: the guest runs, and is
-// worth more than nothing.
+// run tells the guest. One that does not answer in time, on a host that is busy, is
+// told in the background for as long as ctx holds: its programs wait for it, and it is
+// of no use before. What fails is told the instance's log.
 func (r *renewal) run(ctx context.Context) {
-	ctx, cancel := context.WithTimeoutCause(ctx, renewTime, fmt.Errorf("no answer within %v", renewTime))
+	if r.told(ctx) {
+		return
+	}
+	go func() {
+		for !r.told(ctx) {
+			select {
+			case <-time.After(r.limits.retry):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// told tells the guest once, and is false where that is to be tried again.
+func (r *renewal) told(ctx context.Context) bool {
+	trying, cancel := context.WithTimeoutCause(ctx, r.limits.renew, fmt.Errorf("no answer within %v", r.limits.renew))
 	defer cancel()
-	report, err := r.tell(ctx)
+	report, err := r.tell(trying)
+	again := err != nil && !errors.Is(err, agent.ErrNoBuiltin)
 	if err == nil {
 		err = report.Err()
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil: // the machine has ended
+	case again:
+		fmt.Fprintf(r.messages, "hull: the guest's agent has not been told yet that it is a machine of its own now, its programs wait, and it is tried again: %v\n", err)
+	case err != nil:
 		fmt.Fprintf(r.messages, "hull: the guest's agent could not be told that it is a machine of its own now: %v\n", err)
 	}
+	return !again
 }
 
-// renewPause is how long is waited between two tries to reach the agent.
+// renewPause is how long is waited between two connections to the agent.
 const renewPause = 2 * time.Millisecond
 
 func (r *renewal) tell(ctx context.Context) (report agent.RenewalReport, err error) {
-	tries, cancel := context.WithTimeoutCause(ctx, agentTime, fmt.Errorf("no answer within %v", agentTime))
+	tries, cancel := context.WithTimeoutCause(ctx, r.limits.agent, fmt.Errorf("no answer within %v", r.limits.agent))
 	defer cancel()
 	for {
 		client, err := connectAgent(tries, r.socket)
