@@ -82,14 +82,10 @@ func (m *Machine) saveDevices(s *vmstate.State) error {
 
 // readTime reads what the guest's clocks show, on a vCPU's thread.
 func (s *vmSaved) readTime(vm *kvm.VM, fd *kvm.VCPU) error {
-	clock, err := vm.GetClock()
+	now, err := readClocks(vm, fd)
 	if err != nil {
 		return err
 	}
-	tsc, err := fd.MSRs([]uint32{msrTSC})
-	if err != nil {
-		return err
-	}
-	s.Clock, s.TSC, s.Realtime = clock.Clock, tsc[0].Data, time.Now().UnixNano()
+	s.Clock, s.TSC, s.Realtime = now.clock, now.tsc, time.Now().UnixNano()
 	return nil
 }

@@ -2,32 +2,39 @@ package vmm
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 
 	"github.com/hullvm/hull/kvm"
 )
 
-// startTime has the guest's clocks go on from where they stood: the time-stamp
-// counters of all vCPUs alike, then kvm-clock, then the timers that wait for a
-// count of the former. The guest's monotonic time does not show the time that it
-// was not there for; its wall clock is its agent's to correct.
+// startTime has the guest's clocks go on from where they stood: kvm-clock, then the
+// time-stamp counters of all vCPUs alike, at what they have to show beside it, then
+// the timers that wait for a count of theirs. The guest's monotonic time does not show
+// the time that it was not there for; its wall clock is its agent's to correct.
 func (r *restored) startTime(m *Machine) error {
+	if err := m.vm.SetClock(kvm.ClockData{Clock: r.vm.saved.Clock}); err != nil {
+		return err
+	}
+	first := m.vcpus[0].fd
 	var offset uint64
-	first := m.vcpus[0]
-	byOffset := first.fd.HasTSCOffset()
+	byOffset := first.HasTSCOffset()
 	if byOffset {
-		host, err := hostTSC(first.fd)
+		before, err := first.TSCOffset()
 		if err != nil {
 			return err
 		}
-		offset = r.vm.saved.TSC - host
+		now, err := readClocks(m.vm, first)
+		if err != nil {
+			return err
+		}
+		since := now.clock - r.vm.saved.Clock
+		offset = before + r.vm.saved.TSC + cycles(since, r.vcpus[0].tscKHz) - now.tsc
 	}
 	for i, v := range m.vcpus {
 		if err := r.setTSC(v.fd, byOffset, offset); err != nil {
 			return fmt.Errorf("vCPU %d: %w", i, err)
 		}
-	}
-	if err := m.vm.SetClock(kvm.ClockData{Clock: r.vm.saved.Clock}); err != nil {
-		return err
 	}
 	for i, v := range m.vcpus {
 		if err := r.vcpus[i].setDeadline(v.fd, r.vm.saved.TSC); err != nil {
@@ -37,17 +44,53 @@ func (r *restored) startTime(m *Machine) error {
 	return nil
 }
 
-// hostTSC is the host's time-stamp counter, as a vCPU shows it.
-func hostTSC(fd *kvm.VCPU) (uint64, error) {
-	offset, err := fd.TSCOffset()
+// clocks are kvm-clock, in ns, and a vCPU's time-stamp counter at one moment.
+type clocks struct{ clock, tsc uint64 }
+
+// readClocks reads both. A guest compares them: what lies between the two readings, at
+// a save and again at a restore, would look to it as if one had stood still. So one is
+// read before and after the other, and the closest of some tries counts.
+func readClocks(vm *kvm.VM, fd *kvm.VCPU) (best clocks, err error) {
+	const tries = 5
+	shortest := uint64(math.MaxUint64)
+	for range tries {
+		before, err := readTSC(fd)
+		if err != nil {
+			return best, err
+		}
+		c, err := vm.GetClock()
+		if err != nil {
+			return best, err
+		}
+		after, err := readTSC(fd)
+		if err != nil {
+			return best, err
+		}
+		if took := after - before; took < shortest {
+			shortest, best = took, clocks{clock: c.Clock, tsc: before + took/2}
+		}
+	}
+	return best, nil
+}
+
+func readTSC(fd *kvm.VCPU) (uint64, error) {
+	entries, err := fd.MSRs([]uint32{msrTSC})
 	if err != nil {
 		return 0, err
 	}
-	now, err := fd.MSRs([]uint32{msrTSC})
-	if err != nil {
-		return 0, err
+	return entries[0].Data, nil
+}
+
+// cycles is how often a counter of so many kHz counts in ns nanoseconds, which are
+// fewer than 2^64 counts.
+func cycles(ns uint64, kHz uint32) uint64 {
+	const perMilli = 1_000_000
+	high, low := bits.Mul64(ns, uint64(kHz))
+	if high >= perMilli {
+		return math.MaxUint64
 	}
-	return now[0].Data - offset, nil
+	n, _ := bits.Div64(high, low, perMilli)
+	return n
 }
 
 // setTSC sets a time-stamp counter: by its offset, the same for all vCPUs, or
