@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,18 @@ func New(devices *netconf.Devices, f *freezer.Freezer) *Renewer {
 	}
 }
 
+// late is how long a time may have been on its way.
+const late = 30 * time.Second
+
+// isLate reports whether a time is behind the clock by as little as its message may
+// have been late: another, which was faster, has set the clock then.
+func isLate(now, told int64) bool { return told < now && now-told < int64(late) }
+
+// setClock sets the wall clock, but not back by a message that was late.
 func setClock(nanoseconds int64) error {
+	if isLate(time.Now().UnixNano(), nanoseconds) {
+		return nil
+	}
 	ts := unix.NsecToTimespec(nanoseconds)
 	return unix.ClockSettime(unix.CLOCK_REALTIME, &ts)
 }

@@ -117,14 +117,40 @@ func (r *renewal) tell(ctx context.Context) (report agent.RenewalReport, err err
 	for {
 		client, err := connectAgent(tries, r.socket)
 		if err == nil {
-			r.request.Time = time.Now().UnixNano()
+			began := time.Now()
+			r.request.Time = began.UnixNano()
 			report, err := client.Renew(ctx, r.request)
+			if err == nil {
+				r.tellTime(ctx, client, began)
+			}
 			return report, errors.Join(err, client.Close())
 		}
 		select {
 		case <-time.After(renewPause):
 		case <-tries.Done():
 			return report, fmt.Errorf("%w (%w)", context.Cause(tries), err)
+		}
+	}
+}
+
+// How long an answer may take for its request to have told the time, and how often the
+// time is told again.
+const (
+	timely    = 50 * time.Millisecond
+	timeTries = 5
+)
+
+// tellTime tells a guest the time again that may have heard it late: its clock is
+// behind by as much. began is when it was told. The agent does not set it back.
+func (r *renewal) tellTime(ctx context.Context, client *agent.Client, began time.Time) {
+	for range timeTries {
+		if time.Since(began) <= timely {
+			return
+		}
+		began = time.Now()
+		if _, err := client.Renew(ctx, agent.Renewal{Time: began.UnixNano()}); err != nil {
+			fmt.Fprintf(r.messages, "hull: the guest's clock may be behind: its agent could not be told the time again: %v\n", err)
+			return
 		}
 	}
 }
