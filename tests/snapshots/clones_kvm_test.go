@@ -23,6 +23,7 @@ func clonesDraw(t *testing.T, kernel string) {
 	source.goesOn(source.do("report")) // it draws
 	taken := w.snapshot(source)
 	thawed := time.Now()
+	source.goesOn(source.do("report"))
 	drawn := &drawn{t: t, by: make(map[string]string)}
 	drawn.take(source, thawed)
 	source.end(true)
@@ -50,6 +51,7 @@ type drawn struct {
 // take adds what an instance draws, and has drawn since a moment.
 func (d *drawn) take(l *live, since time.Time) {
 	d.t.Helper()
+	time.Sleep(time.Second) // some draws of a busy worker
 	r := l.do("draws")
 	// A tenth of a second is kept from either side of the moment: the clocks are two.
 	own := 0
