@@ -9,8 +9,8 @@ scripts/kernels.sh debian-cloud debian debian-next-cloud debian-next
 echo "kvm-test: KVM: $where" >&2
 export HULL_REQUIRE_KVM=1 HULL_PROGRAMS="$PWD/bin" CGO_ENABLED=0
 go build -trimpath -o bin/gokvm github.com/bobuhiro11/gokvm # the peer
-machines="./kvm/... ./vmm/... ./monitor ./cmd/hull/..."
-instances="./tests/..."
+machines="./kvm/... ./vmm/... ./monitor ./cmd/hull/... ./tests/snapshots"
+instances="./tests/commands ./tests/docs ./tests/instances ./tests/machine"
 if [ "$where" != lab ]; then
 	# shellcheck disable=SC2086 # they are lists
 	go test -count=1 -p 1 -timeout 20m "$@" $machines $instances
