@@ -68,7 +68,7 @@ func (w *world) cleanUp() {
 
 // machineText is a machine file whose kernel is in a folder.
 func machineText(home string) string {
-	return fmt.Sprintf("boot.kernel = %q\nboot.protocol = 'elf'\nboot.initrd = 'none'\n", filepath.Join(home, "kernel"))
+	return fmt.Sprintf("boot.kernel = %q\nboot.protocol = 'elf'\nboot.initrd = 'none'\nmemory.size = '32MiB'\n", filepath.Join(home, "kernel"))
 }
 
 // kernel is as much of a kernel as a monitor needs that has no machine: the header
