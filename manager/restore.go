@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -65,26 +64,10 @@ func (m *Manager) openForUse(ctx context.Context, name string, verify bool) (*sn
 	if err != nil {
 		return nil, kindedSnapshot(err)
 	}
-	for i := range open.Manifest.Disks {
-		if err := checkDisk(&open.Manifest.Disks[i]); err != nil {
-			return nil, errors.Join(kindedSnapshot(fmt.Errorf("snapshot %q: %w", open.Manifest.Name, err)), open.Close())
-		}
+	if err := open.Manifest.CheckDisks(); err != nil {
+		return nil, errors.Join(kindedSnapshot(fmt.Errorf("snapshot %q: %w", open.Manifest.Name, err)), open.Close())
 	}
 	return open, nil
-}
-
-// checkDisk holds a disk's file against what it was.
-func checkDisk(d *snapshot.Disk) error {
-	f, err := os.Open(d.Path)
-	if err != nil {
-		return fmt.Errorf("disk %q: %w", d.Name, err)
-	}
-	defer f.Close() // only looked at
-	now, err := snapshot.IdentityOf(f)
-	if err != nil {
-		return fmt.Errorf("disk %q: %w", d.Name, err)
-	}
-	return d.Check(now)
 }
 
 // restore makes one instance.

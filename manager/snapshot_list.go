@@ -1,17 +1,18 @@
 package manager
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/snapshot"
 	snapshots "github.com/hullvm/hull/snapshot/store"
 	"github.com/hullvm/hull/vmstate"
 )
@@ -51,7 +52,7 @@ func summarize(e *snapshots.Entry) Snapshot {
 	}
 	s.Memory = uint64(e.Manifest.Memory.Size)
 	for _, d := range e.Manifest.Disks {
-		if d.Role == "disk" {
+		if d.Role == snapshot.RoleDisk {
 			s.Disks++
 		}
 	}
@@ -102,7 +103,7 @@ func (m *Manager) InspectSnapshot(ctx context.Context, name string) (_ *Snapshot
 		return nil, err
 	}
 	for _, disk := range open.Manifest.Disks {
-		if disk.Role != "disk" {
+		if disk.Role != snapshot.RoleDisk {
 			continue
 		}
 		size := disk.File.Size
@@ -175,17 +176,10 @@ func (m *Manager) RemoveSnapshot(_ context.Context, name string, o RemoveOptions
 // few names some of a list.
 func few(list []string) string {
 	const most = 3
-	var b bytes.Buffer
-	for i, s := range list[:min(len(list), most)] {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(s)
-	}
 	if len(list) > most {
-		b.WriteString(", ...")
+		return strings.Join(list[:most], ", ") + ", ..."
 	}
-	return b.String()
+	return strings.Join(list, ", ")
 }
 
 // machineOf is the machine of a snapshot.

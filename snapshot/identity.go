@@ -40,6 +40,32 @@ func IdentityOf(f *os.File) (Identity, error) {
 	return Identity{}, fmt.Errorf("file %q: it is neither a file nor a block device", f.Name())
 }
 
+// Identify is the identity of the file at path.
+func Identify(path string) (Identity, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Identity{}, err
+	}
+	defer f.Close() // only looked at
+	return IdentityOf(f)
+}
+
+// CheckDisks holds the files behind all disks against what they were: the first that
+// is another, or is not there, is the error.
+func (m *Manifest) CheckDisks() error {
+	for i := range m.Disks {
+		d := &m.Disks[i]
+		now, err := Identify(d.Path)
+		if err != nil {
+			return fmt.Errorf("disk %q: %w", d.Name, err)
+		}
+		if err := d.Check(now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Check refuses a disk that has to be unchanged and is not: the error is
 // ErrDiskChanged, with what is different. Its size, its inode and the time of its
 // last change are compared, and the device of a block device; the device that a file

@@ -53,7 +53,7 @@ func (l *launcher) goesOn(ctx context.Context, x supervisor.Launch) (*beginning,
 	if err != nil {
 		return nil, err
 	}
-	if s.Manifest.Created != from.Created {
+	if !s.Manifest.Created.Equal(from.Created) {
 		return nil, errors.Join(&instance.Error{Kind: instance.KindNotFound, Err: fmt.Errorf(
 			"snapshot %q is another one now: it was made %v, and the instance is to go on from one of %v", from.Name, s.Manifest.Created, from.Created)}, s.Close())
 	}
@@ -67,15 +67,9 @@ func (l *launcher) goesOn(ctx context.Context, x supervisor.Launch) (*beginning,
 // begins is the beginning of a machine that goes on from a snapshot, which is the
 // beginning's to close.
 func begins(ctx context.Context, snapshots *store.Store, s *store.Snapshot, x supervisor.Launch) (*beginning, error) {
-	for i := range s.Manifest.Disks {
-		d := &s.Manifest.Disks[i]
-		now, err := identify(d.Path)
-		if err == nil {
-			err = d.Check(now)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("snapshot %q: disk %q: %w", s.Manifest.Name, d.Name, err)
-		}
+	// Again: it may be long since the instance was made.
+	if err := s.Manifest.CheckDisks(); err != nil {
+		return nil, fmt.Errorf("snapshot %q: %w", s.Manifest.Name, err)
 	}
 	renewal, err := newRenewal(x, s.Machine)
 	if err != nil {

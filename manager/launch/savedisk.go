@@ -36,7 +36,7 @@ func saveDisk(dir string, d *configs.Disk) (list []snapshot.Disk, err error) {
 		if s.Path, err = filepath.Abs(s.Path); err != nil {
 			return nil, fmt.Errorf("disk %q: %w", d.Name, err)
 		}
-		if s.File, err = identify(s.Path); err != nil {
+		if s.File, err = snapshot.Identify(s.Path); err != nil {
 			return nil, fmt.Errorf("disk %q: %w", d.Name, err)
 		}
 		list = append(list, s)
@@ -51,13 +51,4 @@ func copyDisk(to, from string) (err error) {
 	}
 	// Nobody is to write to it again, whoever opens it for that.
 	return errors.Join(disk.Copy(f, from), f.Chmod(0o400), f.Close())
-}
-
-func identify(path string) (snapshot.Identity, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return snapshot.Identity{}, err
-	}
-	defer f.Close() // only looked at
-	return snapshot.IdentityOf(f)
 }
