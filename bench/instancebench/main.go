@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -131,12 +130,5 @@ func stage(o *options, files *staging.Files) error {
 	if err := files.Copy(&o.vmlinux, &o.initrd); err != nil {
 		return err
 	}
-	for _, name := range []string{"hull", "hull-vmm", "hull-supervisor", "hull-agent", "hull-shell"} {
-		path := filepath.Join(o.programs, name)
-		if err := files.Copy(&path); err != nil {
-			return err
-		}
-	}
-	o.programs = files.Dir
-	return nil
+	return files.CopyPrograms(&o.programs)
 }

@@ -67,6 +67,19 @@ func copyFile(to, from string) error {
 	return errors.Join(err, out.Close())
 }
 
+// CopyPrograms copies Hull's programs from the folder that programs names, which
+// names the copies' then.
+func (f *Files) CopyPrograms(programs *string) error {
+	for _, name := range []string{"hull", "hull-vmm", "hull-supervisor", "hull-agent", "hull-shell"} {
+		path := filepath.Join(*programs, name)
+		if err := f.Copy(&path); err != nil {
+			return err
+		}
+	}
+	*programs = f.Dir
+	return nil
+}
+
 // Remove removes the copies.
 func (f *Files) Remove() error {
 	if f.holder != nil {
