@@ -280,7 +280,10 @@ func (u *UART) Close() error {
 	u.disarmLocked()
 	u.taken.Broadcast()
 	u.mu.Unlock()
-	if !u.out.Close(closeDeadline) {
+	late := make(chan struct{})
+	timer := u.clock.AfterFunc(closeDeadline, func() { close(late) })
+	defer timer.Stop()
+	if !u.out.Close(late) {
 		return fmt.Errorf("uart %q: close: its output has been in a write for more than %v", u.name, closeDeadline)
 	}
 	return nil

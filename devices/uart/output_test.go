@@ -223,8 +223,13 @@ func TestCloseSaysWhoDidNotAnswerAndEndsLater(t *testing.T) {
 	p.out.hold.Lock()
 	p.Write("THR", 'x')
 	devicestest.Eventually(t, "the write", func() bool { return p.out.begun.Load() == 1 })
-	if p.uart.out.Close(time.Millisecond) {
-		t.Error("the goroutine ended in the middle of a write")
+	armed := p.clock.Armed()
+	closed := make(chan error)
+	go func() { closed <- p.uart.Close() }()
+	devicestest.Eventually(t, "the wait", func() bool { return p.clock.Armed() > armed })
+	p.clock.Advance(closeDeadline)
+	if err := <-closed; err == nil || !strings.Contains(err.Error(), `uart "COM1": close: `) {
+		t.Errorf("error is %v", err)
 	}
 	p.out.hold.Unlock()
 	if err := p.uart.Close(); err != nil {

@@ -234,9 +234,9 @@ func (o *Writer) Drain(deadline time.Duration) (left int) {
 }
 
 // Close discards what is not being written and ends the goroutine. It reports
-// false where a write does not return within the deadline; the goroutine then
-// ends when it does.
-func (o *Writer) Close(deadline time.Duration) bool {
+// false where a write does not return before giveUp is closed, nil for never; the
+// goroutine then ends when it does.
+func (o *Writer) Close(giveUp <-chan struct{}) bool {
 	o.mu.Lock()
 	o.closed = true
 	o.pending = nil
@@ -245,12 +245,10 @@ func (o *Writer) Close(deadline time.Duration) bool {
 	signal(o.hurry)
 	o.mu.Unlock()
 
-	timer := time.NewTimer(deadline)
-	defer timer.Stop()
 	select {
 	case <-o.done:
 		return true
-	case <-timer.C:
+	case <-giveUp:
 		return false
 	}
 }

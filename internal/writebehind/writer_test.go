@@ -36,7 +36,7 @@ func TestAppendTakesWhatHasRoom(t *testing.T) {
 	g := &gate{begun: make(chan struct{}, 1)}
 	room := make(chan struct{}, 10)
 	w := New(g, func() { room <- struct{}{} })
-	defer w.Close(time.Minute)
+	defer w.Close(nil)
 	g.shut.Lock()
 	text := make([]byte, 5*Size)
 	for i := range text {
@@ -98,7 +98,7 @@ func TestAppendGoesOnAfterAnErrorAndAfterTheEnd(t *testing.T) {
 	if n := w.Append(make([]byte, 3*Size)); n != 3*Size {
 		t.Errorf("%d bytes were taken, want all", n)
 	}
-	if !w.Close(time.Minute) {
+	if !w.Close(nil) {
 		t.Error("the goroutine goes on")
 	}
 	if n := w.Append(make([]byte, 3*Size)); n != 3*Size {

@@ -225,7 +225,10 @@ func (d *Console) Close() error {
 	d.changed.Broadcast()
 	d.mu.Unlock()
 	defer d.wake() // who waits for room, which is nobody's now
-	if !d.out.Close(closeDeadline) {
+	late := make(chan struct{})
+	timer := d.clock.AfterFunc(closeDeadline, func() { close(late) })
+	defer timer.Stop()
+	if !d.out.Close(late) {
 		return fmt.Errorf("console %q: close: its output has been in a write for more than %v", d.name, closeDeadline)
 	}
 	return nil
