@@ -130,6 +130,21 @@ func (s *PageSet) Extents() iter.Seq[Extent] {
 	}
 }
 
+// Within are the parts of an extent whose pages are in the set, joined where they
+// touch, in order.
+func (s *PageSet) Within(e Extent) iter.Seq[Extent] {
+	return func(yield func(Extent) bool) {
+		end := min(e.end(), s.size)
+		for off := s.nextBefore(max(e.Offset, 0), end, true); off < end; {
+			to := s.nextBefore(off, end, false)
+			if !yield(Extent{Offset: off, Size: to - off}) {
+				return
+			}
+			off = s.nextBefore(to, end, true)
+		}
+	}
+}
+
 // next is the offset of the first page from off on that is in the set, or is not;
 // the memory's size where there is none.
 func (s *PageSet) next(off int64, in bool) int64 { return s.nextBefore(off, s.size, in) }
