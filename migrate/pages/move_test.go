@@ -14,11 +14,11 @@ import (
 // between passes, the target's memory is the source's at the end.
 func TestMemoryArrives(t *testing.T) {
 	devicestest.CheckGoroutines(t)
-	for seed := range uint64(24) {
+	for seed := range uint64(16) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var sizes []uint64
 		for range 1 + r.IntN(3) {
-			sizes = append(sizes, 1+r.Uint64N(1500))
+			sizes = append(sizes, 1+r.Uint64N(900))
 		}
 		o := Options{Compression: []Encoding{None, LZ4, Zstd, Auto}[seed%4]}
 		n := 1 + r.IntN(8)
@@ -71,7 +71,7 @@ func arrives(t *testing.T, r *rand.Rand, src, dst *slots, n int, o Options) {
 
 // Real memory that is written all the time, by whoever, has arrived when it is held.
 func TestMemoryArrivesThatChangesWhileItIsSent(t *testing.T) {
-	const size = 48<<20 + 5*PageSize
+	const size = 24<<20 + 5*PageSize
 	for _, o := range []Options{{Compression: None}, {Compression: Auto}, {Compression: LZ4, Rate: 1 << 30}} {
 		t.Run(o.Compression.String(), func(t *testing.T) {
 			src, dst := guestOf(t, size), guestOf(t, size)

@@ -213,4 +213,3 @@ func (c *out) answers() error {
 var zeroPage = make([]byte, PageSize)
 
 func isZero(page []byte) bool { return bytes.Equal(page, zeroPage) }
-
