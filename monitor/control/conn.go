@@ -127,7 +127,7 @@ func (c *conn) do(f received) (any, error) {
 	if err := decode(f.text, &r); err != nil {
 		return nil, Errorf(BadRequest, "request: %w", err)
 	}
-	do := operations[r.Op]
+	do := operationOf(r.Op)
 	switch {
 	case do == nil:
 		return nil, Errorf(UnknownOperation, "operation %.64q: there is no such", r.Op)

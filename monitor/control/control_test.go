@@ -66,6 +66,11 @@ func TestEveryOperation(t *testing.T) {
 	files := SaveFiles{State: newFile(t), Memory: newFile(t), Sums: newFile(t)}
 	live := SaveFiles{State: newFile(t), Memory: newFile(t), Sums: newFile(t), Map: newFile(t)}
 	over := &Over{"golden", true}
+	sent, received := []*os.File{newFile(t), newFile(t)}, make([]*os.File, MaxMoveConns)
+	for i := range received {
+		received[i] = newFile(t)
+	}
+	moved, loaded := newFile(t), newFile(t)
 	seen := map[string]bool{opHello: true}
 	for _, test := range []struct {
 		op, call string
@@ -95,6 +100,17 @@ func TestEveryOperation(t *testing.T) {
 		{opSave, `save true "next" {golden true}`, func() (any, error) { return c.Save(ctx, live, SaveOptions{true, over, "next"}) }, Saved{4096, "d", 5, "s", 3}},
 		{opSaveSums, "sums", func() (any, error) { return c.SaveSums(ctx, live.Sums) }, Summed{4096, "d"}},
 		{opForgetSave, "forget", func() (any, error) { return nil, c.ForgetSave(ctx) }, nil},
+		{opDescribeMove, "describe", func() (any, error) { return c.DescribeMove(ctx) }, []byte{0xa1, 0xff}},
+		{opJudgeMove, "judge 2", func() (any, error) { return c.JudgeMove(ctx, []byte{1, 0xff}) }, []string{"0x1", "0xff"}},
+		{opJudgeMove, "judge 0", func() (any, error) { return c.JudgeMove(ctx, nil) }, []string{}},
+		{opBeginMove, "begin 2 {Compression:zstd Rate:9}", func() (any, error) { return nil, c.BeginMove(ctx, sent, MoveOptions{CompressZstd, 9}) }, nil},
+		{opMovePass, "pass", func() (any, error) { return c.MovePass(ctx) }, MovedPass{2, 10, 1, 9 << 12, 1 << 12, 7, 8}},
+		{opLimitMove, "limit {Rate:18446744073709551615 Throttle:99}", func() (any, error) { return nil, c.LimitMove(ctx, MoveLimits{1<<64 - 1, 99}) }, nil},
+		{opMoveLast, "last", func() (any, error) { return c.MoveLast(ctx, moved) }, MovedLast{MovedPass{Epoch: 3}, 5, "s"}},
+		{opEndMove, "end", func() (any, error) { return nil, c.EndMove(ctx) }, nil},
+		{opBeginReceive, "receive 8", func() (any, error) { return nil, c.BeginReceive(ctx, received) }, nil},
+		{opWaitReceived, "epoch 4294967295", func() (any, error) { return nil, c.WaitReceived(ctx, 1<<32-1) }, nil},
+		{opLoadReceived, "load", func() (any, error) { return nil, c.LoadReceived(ctx, loaded) }, nil},
 		{opWait, "wait", func() (any, error) {
 			close(f.ended)
 			return c.Wait(ctx)
@@ -115,6 +131,7 @@ func TestEveryOperation(t *testing.T) {
 	for f, want := range map[*os.File]string{
 		files.State: "state", files.Memory: "memory", files.Sums: "sums",
 		live.State: "state", live.Memory: "precopied", live.Sums: "sums", live.Map: "map",
+		sent[0]: "0", sent[1]: "1", received[0]: "0", received[7]: "7", moved: "state", loaded: "loaded",
 	} {
 		if got, err := os.ReadFile(f.Name()); err != nil || string(got) != want {
 			t.Errorf("the file for %s has %q, %v", want, got, err)
@@ -151,7 +168,7 @@ func TestDescriptors(t *testing.T) {
 	if _, err := call[none, Saved](t.Context(), c, opSave, none{}, file, file); CodeOf(err) != BadRequest || !strings.Contains(err.Error(), "2 descriptors") {
 		t.Errorf("one too few: %v", err)
 	}
-	for _, op := range []string{opSave, opPrecopy, opSaveSums} {
+	for _, op := range []string{opSave, opPrecopy, opSaveSums, opBeginMove, opMoveLast, opBeginReceive, opLoadReceived} {
 		if _, err := call[none, none](t.Context(), c, op, none{}); CodeOf(err) != BadRequest || !strings.Contains(err.Error(), "0 descriptors") {
 			t.Errorf("%s with none: %v", op, err)
 		}
@@ -245,6 +262,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{`{"op":"balloon-set","args":{"bytes":1.5}}`, `bad-request`},
 		{`{"op":"net-link","args":[]}`, `bad-request`},
 		{`{"op":"console-size","args":{"rows":65536,"cols":1}}`, `bad-request`},
+		{`{"op":"move-limit","args":{"rate":0,"throttle":100}}`, `bad-request","message":"throttle of 100 per cent: want 0 to 99"`},
+		{`{"op":"move-limit","args":{"rate":0,"throttle":-1}}`, `bad-request`},
+		{`{"op":"move-judge","args":{"description":"no base 64"}}`, `bad-request`},
+		{`{"op":"move-begin","args":{"conns":2}}`, `bad-request`},
+		{`{"op":"receive-wait","args":{"epoch":4294967296}}`, `bad-request`},
 		{`[]`, `bad-request`},
 		{`nonsense`, `bad-request`},
 		{`{"op":"hello","args":{"version":2}}`, `bad-request","message":"protocol version 2: this monitor speaks 1"`},

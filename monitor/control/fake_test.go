@@ -124,4 +124,54 @@ func (f *fake) SaveSums(_ context.Context, sums *os.File) (Summed, error) {
 
 func (f *fake) ForgetSave(context.Context) error { return f.did("forget") }
 
+func (f *fake) DescribeMove(context.Context) ([]byte, error) {
+	return []byte{0xa1, 0xff}, f.did("describe")
+}
+
+// JudgeMove finds as many reasons as the description has bytes.
+func (f *fake) JudgeMove(_ context.Context, d []byte) ([]string, error) {
+	var reasons []string
+	for _, b := range d {
+		reasons = append(reasons, fmt.Sprintf("%#x", b))
+	}
+	return reasons, f.did("judge %d", len(d))
+}
+
+func (f *fake) BeginMove(_ context.Context, conns []*os.File, o MoveOptions) error {
+	return errors.Join(f.did("begin %d %+v", len(conns), o), numbered(conns))
+}
+
+func (f *fake) MovePass(context.Context) (MovedPass, error) {
+	return MovedPass{Epoch: 2, Pages: 10, Zero: 1, Data: 9 << 12, Wire: 1 << 12, Took: 7, Left: 8}, f.did("pass")
+}
+
+func (f *fake) MoveLast(_ context.Context, state *os.File) (MovedLast, error) {
+	_, err := state.WriteString("state")
+	return MovedLast{MovedPass{Epoch: 3}, 5, "s"}, errors.Join(err, f.did("last"))
+}
+
+func (f *fake) LimitMove(_ context.Context, l MoveLimits) error { return f.did("limit %+v", l) }
+func (f *fake) EndMove(context.Context) error                   { return f.did("end") }
+
+func (f *fake) BeginReceive(_ context.Context, conns []*os.File) error {
+	return errors.Join(f.did("receive %d", len(conns)), numbered(conns))
+}
+
+func (f *fake) WaitReceived(_ context.Context, epoch uint32) error { return f.did("epoch %d", epoch) }
+
+func (f *fake) LoadReceived(_ context.Context, state *os.File) error {
+	_, err := state.WriteString("loaded")
+	return errors.Join(err, f.did("load"))
+}
+
+// numbered writes into each of files which one it is.
+func numbered(files []*os.File) error {
+	var errs []error
+	for i, file := range files {
+		_, err := fmt.Fprint(file, i)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 var errFake = errors.New("the fake has no wish to")

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"maps"
 	"os"
 	"slices"
 )
@@ -31,6 +32,7 @@ type Handler interface {
 	Save(context.Context, SaveFiles, SaveOptions) (Saved, error)
 	SaveSums(context.Context, *os.File) (Summed, error)
 	ForgetSave(context.Context) error
+	MoveHandler
 }
 
 // The names of the operations.
@@ -158,12 +160,17 @@ var operations = map[string]operation{
 	opForgetSave: simply(Handler.ForgetSave),
 }
 
+// operationOf is the operation of a name, nil for none.
+func operationOf(name string) operation {
+	if do := operations[name]; do != nil {
+		return do
+	}
+	return moveOperations[name]
+}
+
 // Operations are the names of all operations, in order.
 func Operations() []string {
-	var names []string
-	for name := range operations {
-		names = append(names, name)
-	}
+	names := slices.Concat(slices.Collect(maps.Keys(operations)), slices.Collect(maps.Keys(moveOperations)))
 	slices.Sort(names)
 	return names
 }
