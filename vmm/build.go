@@ -45,7 +45,11 @@ func New(c Config) (_ *Machine, err error) {
 	if err := m.openKVM(&c); err != nil {
 		return nil, err
 	}
-	if err := m.addMemory(c.Machine.Memory, c.Restore); err != nil {
+	from := c.Restore
+	if c.Incoming {
+		from = nil
+	}
+	if err := m.addMemory(c.Machine.Memory, from); err != nil {
 		return nil, err
 	}
 	if err := m.addVM(); err != nil {
@@ -61,9 +65,12 @@ func New(c Config) (_ *Machine, err error) {
 	if err := m.addVCPUs(cpus); err != nil {
 		return nil, err
 	}
-	if c.Restore != nil {
+	switch {
+	case c.Incoming:
+		err = m.await(cpus)
+	case c.Restore != nil:
 		err = m.restore(c.Restore.State, cpus)
-	} else {
+	default:
 		err = m.boot(&c, cpus)
 	}
 	if err != nil {

@@ -29,6 +29,11 @@ type Config struct {
 	// stood: Kernel, Initrd and Cmdline are not used. nil to boot.
 	Restore *Saved
 
+	// Incoming has the machine wait for the state of one like it that comes from
+	// another host: its RAM is there and untouched, and Load gives it the state.
+	// Kernel, Initrd, Cmdline and Restore are not used.
+	Incoming bool
+
 	// Console takes what the guest sends to COM1; nil throws it away. Writes
 	// come from one goroutine. A writer that fails is not used again.
 	Console io.Writer
@@ -64,6 +69,9 @@ type Saved struct {
 	Memory *os.File       // what its RAM held, its slots one after the other: see mem.Options.Image
 	Layers []mem.Layer    // what lies over that
 }
+
+// goesOn reports whether the machine is one that was another before.
+func (c *Config) goesOn() bool { return c.Restore != nil || c.Incoming }
 
 // Image is an open file that is loaded into guest memory.
 type Image struct {

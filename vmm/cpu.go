@@ -2,6 +2,7 @@ package vmm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hullvm/hull/boot"
 	"github.com/hullvm/hull/configs"
@@ -51,6 +52,9 @@ func (m *Machine) addVCPUs(cpus *cpuid.Table) error {
 
 // setCPUID says what CPUID answers.
 func (v *vcpu) setCPUID(entries []kvm.CPUIDEntry) error {
+	if v.cpuid != nil && slices.Equal(v.cpuid, entries) {
+		return nil
+	}
 	v.cpuid = entries
 	return v.fd.SetCPUID2(entries)
 }

@@ -18,6 +18,9 @@
 //	                                            │
 //	                                          exited ──Close──> gone
 //
+// A machine of Config.Incoming is created without a state, and Load gives it one
+// before Start.
+//
 // Whatever ends a machine (the guest's power-off, its reset, its panic, a
 // triple fault, Kill, a cancelled context, an error of KVM) takes the same way
 // out: the first reason wins, every vCPU is stopped and joined, the devices are

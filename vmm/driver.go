@@ -18,7 +18,7 @@ const stopDeadline = 30 * time.Second
 // request is a typed wish for the driver; it is answered exactly once.
 type request struct {
 	kind  requestKind
-	state *vmstate.State // that requestSave fills
+	state *vmstate.State // that requestSave and requestDescribe fill
 	reply chan<- error   // capacity 1
 }
 
@@ -28,6 +28,7 @@ const (
 	requestPause requestKind = iota
 	requestResume
 	requestSave
+	requestDescribe
 )
 
 // State is where a machine stands.
@@ -87,15 +88,19 @@ func (m *Machine) ask(ctx context.Context, r request) error {
 func (m *Machine) drive() {
 	state := Running
 	m.enter()
+	m.throttle.allow(true)
 	for {
 		select {
 		case e := <-m.endWith:
+			m.throttle.end()
 			m.exit = m.stop(e)
 			m.state.Store(int32(Ended))
 			close(m.exited)
 			return
 		case r := <-m.requests:
+			m.throttle.allow(false)
 			next, err := m.move(state, r)
+			m.throttle.allow(next == Running)
 			state = next
 			m.state.Store(int32(state))
 			r.reply <- err
@@ -110,22 +115,34 @@ func (m *Machine) move(state State, r request) (State, error) {
 		return state, m.save(r.state)
 	case r.kind == requestSave:
 		return state, ErrNotPaused
+	case r.kind == requestDescribe:
+		return m.sketch(state, r.state)
 	case r.kind == requestPause && state == Running:
-		if err := m.everyVCPU((*vcpu).settle, toHeld); err != nil {
-			return state, errors.Join(err, m.everyVCPU(nil, toRunning))
-		}
-		m.pauseDevices()
-		return Paused, nil
+		return m.hold()
 	case r.kind == requestResume && state == Paused:
-		m.resumeDevices()
-		// kvm-clock stood still for the guest's watchdogs only if they are told.
-		if err := m.everyVCPU(pausedClock, toRunning); err != nil {
-			return state, err
-		}
-		return Running, nil
+		return m.letGo()
 	default:
 		return state, nil // already there
 	}
+}
+
+// hold takes the machine from Running to Paused.
+func (m *Machine) hold() (State, error) {
+	if err := m.everyVCPU((*vcpu).settle, toHeld); err != nil {
+		return Running, errors.Join(err, m.everyVCPU(nil, toRunning))
+	}
+	m.pauseDevices()
+	return Paused, nil
+}
+
+// letGo takes the machine from Paused to Running.
+func (m *Machine) letGo() (State, error) {
+	m.resumeDevices()
+	// kvm-clock stood still for the guest's watchdogs only if they are told.
+	if err := m.everyVCPU(pausedClock, toRunning); err != nil {
+		return Paused, err
+	}
+	return Running, nil
 }
 
 // enter lets the vCPUs into the guest for the first time.
@@ -135,7 +152,7 @@ func (m *Machine) enter() {
 		return
 	}
 	err := m.restored.startTime(m)
-	if err == nil {
+	if err == nil && m.restored.origin == Copied {
 		err = m.RenewGeneration()
 	}
 	if err == nil {

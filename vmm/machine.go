@@ -28,10 +28,12 @@ type Machine struct {
 	gsis     *gsiTable
 	pci      *pciBus // nil for a machine without one
 	placed   []boot.Range
+	incoming *incoming // nil for a machine that does not wait for a state
 	restored *restored // nil for a machine that boots
 	tscKHz   atomic.Uint32
 	devices  []virtio.Device
 	timeline timeline
+	throttle throttle
 
 	// ending is set with the first reason to end and never cleared. It is what
 	// keeps vCPUs out of the guest while the driver is on its way.
@@ -61,9 +63,18 @@ var ErrNotRunning = errors.New("machine is not running")
 // ErrNotPaused answers a request that is for a paused machine.
 var ErrNotPaused = errors.New("machine is not paused")
 
-// Start lets the vCPUs into the guest. It does nothing the second time.
+// Start lets the vCPUs into the guest. It does nothing the second time. A machine that
+// waits for its state (Awaits) ends by an internal error, unless it was killed: none
+// of its vCPUs enters the guest.
 func (m *Machine) Start() {
 	m.start.Do(func() {
+		if m.incoming != nil {
+			m.incoming.mu.Lock() // a Load that is under way comes first
+			defer m.incoming.mu.Unlock()
+			if m.restored == nil {
+				m.end(Exit{Reason: InternalError, Err: errNotLoaded})
+			}
+		}
 		m.started.Store(true)
 		m.state.Store(int32(Running))
 		for _, v := range m.vcpus {
@@ -148,6 +159,11 @@ func (m *Machine) end(e Exit) {
 // must not be called from a callback of the machine.
 func (m *Machine) Close() error {
 	m.closeOnce.Do(func() {
+		if m.incoming != nil {
+			m.incoming.mu.Lock()
+			defer m.incoming.mu.Unlock()
+			m.incoming.over = true
+		}
 		if m.started.Load() {
 			m.Kill()
 			<-m.exited
@@ -160,6 +176,7 @@ func (m *Machine) Close() error {
 // release frees what New made, in the order that keeps every user ahead of what
 // it uses: devices, interrupt lines, vCPUs, the VM, and guest RAM last.
 func (m *Machine) release() error {
+	m.throttle.end()
 	m.logging.Lock()
 	m.released = true
 	m.logging.Unlock()

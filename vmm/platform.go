@@ -164,7 +164,7 @@ func newGeneration() (id vmgenid.ID) {
 // firstGeneration is that of a machine which boots. One that goes on has in its
 // RAM what it had, until it hears of another.
 func firstGeneration(c *Config) (id vmgenid.ID) {
-	if c.Restore == nil {
+	if !c.goesOn() {
 		id = newGeneration()
 	}
 	return id

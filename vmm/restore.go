@@ -12,8 +12,9 @@ import (
 // restored is what a machine that was saved still has to be given when it starts:
 // its time, which goes on only then.
 type restored struct {
-	vm    *vmLoad
-	vcpus []*vcpuLoad
+	origin Origin
+	vm     *vmLoad
+	vcpus  []*vcpuLoad
 }
 
 // restore gives a machine that was just made the state that one like it had. The
@@ -23,9 +24,20 @@ func (m *Machine) restore(s *vmstate.State, cpus *cpuid.Table) error {
 	if err != nil {
 		return err
 	}
-	xsave := m.vm.Check(kvm.CapXSave2)
+	m.pauseDevices()
+	if err := m.take(r, s); err != nil {
+		return err
+	}
+	m.restored = r
+	return nil
+}
+
+// take is restore of a state whose vCPUs and VM were judged, in a machine whose
+// devices are paused.
+func (m *Machine) take(r *restored, s *vmstate.State) error {
+	xsave, scales := m.vm.Check(kvm.CapXSave2), m.scalesTSC()
 	for i, l := range r.vcpus {
-		if err := l.matchTSC(m.vcpus[i].fd, m.vm.Check(kvm.CapTSCControl) > 0); err != nil {
+		if err := l.matchTSC(m.vcpus[i].fd, scales); err != nil {
 			return fmt.Errorf("restore vCPU %d: %w", i, err)
 		}
 		if err := l.apply(m.vcpus[i], xsave); err != nil {
@@ -35,11 +47,9 @@ func (m *Machine) restore(s *vmstate.State, cpus *cpuid.Table) error {
 	if err := r.vm.apply(m.vm); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	m.pauseDevices()
 	if err := m.loadDevices(s); err != nil {
 		return err
 	}
-	m.restored = r
 	return s.Unknown()
 }
 

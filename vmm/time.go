@@ -4,16 +4,23 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"time"
 
 	"github.com/hullvm/hull/kvm"
 )
 
-// startTime has the guest's clocks go on from where they stood: kvm-clock, then the
-// time-stamp counters of all vCPUs alike, at what they have to show beside it, then
-// the timers that wait for a count of theirs. The guest's monotonic time does not show
-// the time that it was not there for; its wall clock is its agent's to correct.
+// startTime has the guest's clocks go on: kvm-clock, then the time-stamp counters of
+// all vCPUs alike, at what they have to show beside it, then the timers that wait for
+// a count of theirs. They go on from where they stood, so that the guest's monotonic
+// time does not show the time that it was not there for, and its wall clock is its
+// agent's to correct; those of a machine that was moved go on from where they would
+// stand.
 func (r *restored) startTime(m *Machine) error {
-	if err := m.vm.SetClock(kvm.ClockData{Clock: r.vm.saved.Clock}); err != nil {
+	var gap uint64
+	if r.origin == Moved {
+		gap = elapsed(r.vm.saved.Realtime, time.Now().UnixNano())
+	}
+	if err := m.vm.SetClock(kvm.ClockData{Clock: r.vm.saved.Clock + gap}); err != nil {
 		return err
 	}
 	first := m.vcpus[0].fd
@@ -32,7 +39,7 @@ func (r *restored) startTime(m *Machine) error {
 		offset = before + r.vm.saved.TSC + cycles(since, r.vcpus[0].tscKHz) - now.tsc
 	}
 	for i, v := range m.vcpus {
-		if err := r.setTSC(v.fd, byOffset, offset); err != nil {
+		if err := r.setTSC(v.fd, byOffset, offset, gap); err != nil {
 			return fmt.Errorf("vCPU %d: %w", i, err)
 		}
 	}
@@ -96,11 +103,26 @@ func cycles(ns uint64, kHz uint32) uint64 {
 // setTSC sets a time-stamp counter: by its offset, the same for all vCPUs, or
 // where KVM has none to set by a write, which KVM takes for the same when it
 // comes soon after another vCPU's.
-func (r *restored) setTSC(fd *kvm.VCPU, byOffset bool, offset uint64) error {
+func (r *restored) setTSC(fd *kvm.VCPU, byOffset bool, offset, gap uint64) error {
 	if byOffset {
 		return fd.SetTSCOffset(offset)
 	}
-	return fd.SetMSRs([]kvm.MSREntry{{Index: msrTSC, Data: r.vm.saved.TSC}})
+	return fd.SetMSRs([]kvm.MSREntry{{Index: msrTSC, Data: r.vm.saved.TSC + cycles(gap, r.vcpus[0].tscKHz)}})
+}
+
+// longestGap is the longest time that a machine is between two hosts. Hosts whose
+// clocks are further apart do not know the time, and no guest is to jump by it.
+const longestGap = time.Hour
+
+// elapsed is how long a machine was nowhere, in ns, that was saved and goes on at
+// these times of two hosts' wall clocks, in ns since 1970: 0 where they cannot be
+// right.
+func elapsed(saved, now int64) uint64 {
+	gap := now - saved
+	if saved <= 0 || now < saved || gap > int64(longestGap) {
+		return 0
+	}
+	return uint64(gap)
 }
 
 // setDeadline arms the local APIC's timer. One that is in use and was not armed
@@ -127,12 +149,25 @@ func (l *vcpuLoad) matchTSC(fd *kvm.VCPU, scales bool) error {
 	if err != nil {
 		return err
 	}
-	apart := max(here, l.tscKHz) - min(here, l.tscKHz)
+	scaled, err := compareTSC(l.tscKHz, here, scales)
+	if scaled {
+		err = fd.SetTSCKHz(l.tscKHz)
+	}
+	return err
+}
+
+// compareTSC says whether a time-stamp counter of so many kHz has to be scaled on a
+// host whose own counts so, or why it cannot go on here.
+func compareTSC(saved, here uint32, scales bool) (scaled bool, err error) {
+	apart := max(here, saved) - min(here, saved)
 	switch {
 	case uint64(apart)*1_000_000 <= uint64(here)*tscTolerance:
-		return nil
-	case scales && l.tscKHz != 0:
-		return fd.SetTSCKHz(l.tscKHz)
+		return false, nil
+	case scales && saved != 0:
+		return true, nil
 	}
-	return fmt.Errorf("its time-stamp counter counted at %d kHz, this host's counts at %d, which KVM can not scale here", l.tscKHz, here)
+	return false, fmt.Errorf("its time-stamp counter counted at %d kHz, this host's counts at %d, which KVM can not scale here", saved, here)
 }
+
+// scalesTSC reports whether vCPUs may count otherwise than the host.
+func (m *Machine) scalesTSC() bool { return m.vm.Check(kvm.CapTSCControl) > 0 }

@@ -43,7 +43,7 @@ func saveVCPU(v *vcpu, msrs []uint32, xsave int) (*vcpuSaved, error) {
 	for range tries {
 		s, err := readVCPU(v.fd, msrs, xsave)
 		if err == nil {
-			s.keepCPUID(v.cpuid)
+			s.CPUID = packCPUID(v.cpuid)
 		}
 		if !errors.Is(err, errMoved) {
 			return s, err
@@ -146,10 +146,20 @@ func (s *vcpuSaved) readMSRs(fd *kvm.VCPU, msrs []uint32) error {
 	return err
 }
 
-func (s *vcpuSaved) keepCPUID(leaves []kvm.CPUIDEntry) {
+// packCPUID are entries as they are written down.
+func packCPUID(leaves []kvm.CPUIDEntry) (list [][7]uint32) {
 	for _, l := range leaves {
-		s.CPUID = append(s.CPUID, [7]uint32{l.Function, l.Index, l.Flags, l.EAX, l.EBX, l.ECX, l.EDX})
+		list = append(list, [7]uint32{l.Function, l.Index, l.Flags, l.EAX, l.EBX, l.ECX, l.EDX})
 	}
+	return list
+}
+
+// unpackCPUID is what packCPUID made a list of.
+func unpackCPUID(list [][7]uint32) (leaves []kvm.CPUIDEntry) {
+	for _, c := range list {
+		leaves = append(leaves, kvm.CPUIDEntry{Function: c[0], Index: c[1], Flags: c[2], EAX: c[3], EBX: c[4], ECX: c[5], EDX: c[6]})
+	}
+	return leaves
 }
 
 // vcpuLoad is a vCPU's state as it is given back to KVM.
@@ -199,9 +209,7 @@ func loadVCPU(in vmstate.In) (*vcpuLoad, error) {
 		}
 		l.msrs = append(l.msrs, kvm.MSREntry{Index: uint32(m[0]), Data: m[1]})
 	}
-	for _, c := range s.CPUID {
-		l.cpuid = append(l.cpuid, kvm.CPUIDEntry{Function: c[0], Index: c[1], Flags: c[2], EAX: c[3], EBX: c[4], ECX: c[5], EDX: c[6]})
-	}
+	l.cpuid = unpackCPUID(s.CPUID)
 	return l, nil
 }
 
@@ -246,9 +254,12 @@ func (l *vcpuLoad) apply(v *vcpu, xsave int) error {
 	return fd.SetMPState(l.mp)
 }
 
+// minXSave is the size of struct kvm_xsave, in bytes.
+const minXSave = 4096
+
 // applyXSave sets the extended state: size bytes, or those of struct kvm_xsave.
 func (l *vcpuLoad) applyXSave(fd *kvm.VCPU, size int) error {
-	words := max(size, 4096) / 4
+	words := max(size, minXSave) / 4
 	if len(l.xsave) > words {
 		return fmt.Errorf("extended state of %d bytes: this host's vCPUs have %d", len(l.xsave)*4, words*4)
 	}

@@ -142,6 +142,23 @@ func (s *State) Unknown() error {
 	return nil
 }
 
+// Section is what a state says of a section beside its value.
+type Section struct {
+	Name     string
+	Version  uint16
+	Optional bool // whoever does not know it can do without
+}
+
+// Sections are all sections, in the order of their names.
+func (s *State) Sections() []Section {
+	list := make([]Section, 0, len(s.sections))
+	for _, sec := range s.sections {
+		list = append(list, Section{Name: sec.name, Version: sec.version, Optional: sec.optional})
+	}
+	slices.SortFunc(list, func(a, b Section) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
 // Names are the sections' names, in order.
 func (s *State) Names() []string {
 	names := make([]string, 0, len(s.sections))

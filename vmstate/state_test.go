@@ -167,3 +167,10 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+func TestSections(t *testing.T) {
+	want := []vmstate.Section{{"hint", 1, true}, {"uart", 1, false}, {"uart/fifo", 3, false}}
+	if got := sample(t).Sections(); !cmp.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

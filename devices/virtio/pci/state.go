@@ -116,6 +116,9 @@ func (t *Transport) state() transportState {
 	return s
 }
 
+// Offered are the features that the driver may accept, of the first 64.
+func (t *Transport) Offered() uint64 { return t.offered() }
+
 // offered are the features that the driver may accept.
 func (t *Transport) offered() uint64 {
 	return uint64(t.handshake.OfferedFeatures(0)) | uint64(t.handshake.OfferedFeatures(1))<<32
