@@ -16,12 +16,13 @@ import (
 	"github.com/hullvm/hull/manager/supervisor"
 )
 
-// Engine is what can be done with the instances of a host, and with snapshots of
-// them. A ref is an instance's name, its id, or a beginning of its id that no other's
-// has. Failures are [*instance.Error]s, whose text names the instance, and says what
-// to do.
+// Engine is what can be done with the instances of a host: also snapshots of them, and
+// moves to other hosts. A ref is an instance's name, its id, or a beginning of its id
+// that no other's has. Failures are [*instance.Error]s, whose text names the instance,
+// and says what to do.
 type Engine interface {
 	Snapshots
+	Migrations
 
 	// Create makes an instance that does not run yet.
 	Create(ctx context.Context, o CreateOptions) (*instance.Description, error)

@@ -46,6 +46,7 @@ type fakeEngine struct {
 	sizes   chan agent.WinSize
 
 	fakeSnapshots
+	fakeMigrations
 
 	files string // the guest's root, a folder of the host
 	tar   []byte // what CopyFrom says instead

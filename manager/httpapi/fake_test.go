@@ -61,6 +61,7 @@ type fakeEngine struct {
 
 	empty  bool // there is no snapshot
 	cloned int  // how many Clone makes before err
+	rounds int  // how often Migrate tells of progress, and Receive refuses, before err
 
 	stats   *manager.Stats
 	recover func() ([]string, error)
