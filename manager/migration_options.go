@@ -1,0 +1,93 @@
+package manager
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hullvm/hull/manager/names"
+)
+
+// Compressions are the ways to compress memory.
+var Compressions = []string{CompressAuto, CompressNone, CompressLZ4, CompressZstd}
+
+// Check refuses options that make no sense, whatever the instance. What is wrong is
+// of [instance.KindInvalid].
+func (o *MigrateOptions) Check() error {
+	a, err := ParseMigrationAddress(o.To)
+	if err != nil {
+		return err
+	}
+	if a.Network == "tcp" {
+		host, port := a.Host(), a.Address[strings.LastIndexByte(a.Address, ':')+1:]
+		if host == "" || port == "0" {
+			return invalid("address %.300q: it names no host and port to go to", o.To)
+		}
+	}
+	if err := o.TLS.check(a); err != nil {
+		return err
+	}
+	switch {
+	case o.Connections < 0 || o.Connections > MaxMigrationConnections:
+		return invalid("connections %d: there have to be 1 to %d, or 0 to have them chosen", o.Connections, MaxMigrationConnections)
+	case o.Compression != "" && !slices.Contains(Compressions, o.Compression):
+		return invalid("compression %.40q: it is none of %s", o.Compression, strings.Join(Compressions, ", "))
+	case o.Throttle < 0 || o.Throttle > MaxMigrationThrottle:
+		return invalid("throttle %d: it has to be from 0 to %d percent", o.Throttle, MaxMigrationThrottle)
+	case o.Downtime < 0:
+		return invalid("downtime %v: it is negative", o.Downtime)
+	case o.Timeout < 0:
+		return invalid("timeout %v: it is negative", o.Timeout)
+	}
+	return nil
+}
+
+// Check refuses options that make no sense. What is wrong is of
+// [instance.KindInvalid].
+func (o *ReceiveOptions) Check() error {
+	a, err := ParseMigrationAddress(o.Listen)
+	if err != nil {
+		return err
+	}
+	if err := o.TLS.check(a); err != nil {
+		return err
+	}
+	if o.TLS != nil && o.TLS.Name != "" {
+		return invalid("TLS: name %.80q: who receives expects none", o.TLS.Name)
+	}
+	if o.Name != "" {
+		if err := names.Valid(o.Name); err != nil {
+			return invalid("%w", err)
+		}
+	}
+	for name, path := range o.Disks {
+		if name == "" || !filepath.IsAbs(path) {
+			return invalid("disk %.80q: path %.300q: it has to be absolute", name, path)
+		}
+	}
+	if o.Expire < 0 {
+		return invalid("expire %v: it is negative", o.Expire)
+	}
+	return nil
+}
+
+// check refuses a set of files that is not whole. No files are no TLS.
+func (f *TLSFiles) check(a MigrationAddress) error {
+	switch {
+	case f == nil:
+		return nil
+	case a.Network == "unix":
+		return invalid("TLS: a unix socket is reached on its own host only, and has none")
+	case f.CA == "" || f.Cert == "" || f.Key == "":
+		return invalid("TLS: the authority's certificate, this side's certificate and its key belong together: one of them is missing")
+	}
+	for _, path := range []string{f.CA, f.Cert, f.Key} {
+		if !filepath.IsAbs(path) {
+			return invalid("TLS: path %.300q: it has to be absolute", path)
+		}
+	}
+	if err := checkHost(f.Name); err != nil {
+		return invalid("TLS: name: %w", err)
+	}
+	return nil
+}
