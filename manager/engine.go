@@ -222,4 +222,7 @@ type Stats struct {
 	NetTransmitted uint64       `json:"net_transmitted"`
 	Processes      int          `json:"processes"`
 	Guest          *agent.Stats `json:"guest,omitempty"`
+
+	// Moving is how far its move to another host is; nil for one that stays.
+	Moving *MigrationProgress `json:"moving,omitempty"`
 }

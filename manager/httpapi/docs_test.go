@@ -34,6 +34,7 @@ func TestTheExamplesAreTrue(t *testing.T) {
 	e := &fakeEngine{
 		logs:    []any{logs.Record{Time: testTime, Stream: logs.Stdout, Text: []byte("hello\n")}},
 		journal: []any{events.Event{Time: testTime, Action: events.Start, ID: testID, Name: "web"}},
+		rounds:  1,
 	}
 	s := startServer(t, e, Options{})
 	ran := 0

@@ -30,6 +30,10 @@ func FuzzRequests(f *testing.F) {
 		{"all=%zz;", `{"cpus":"1.5","memory":4096,"disks":{"a":{"bytes_per_second":1,"operations_per_second":18446744073709551616}}}`, ""},
 		{"", `{"count":3,"name":"w","verify":true,"labels":{"a":"b"}}`, ""},
 		{"", `{"name":"x","live":true,"stop":true}`, ""},
+		{"", `{"to":"vm2","plaintext":true,"downtime":"10ms","connections":2,"compression":"lz4"}`, ""},
+		{"", `{"to":"vm2","listen":":0","tls":{"ca":"/a","cert":"/b","key":"/c","name":"vm2"}}`, ""},
+		{"", `{"side":"target"}`, ""},
+		{"", `{"listen":"unix:/run/in.sock","disks":{"root":"/srv/root"},"expire":"1s"}`, ""},
 		{"filter==", `{"command":["ls"],"rows":65536}`, "-"},
 	}
 	list := routes()

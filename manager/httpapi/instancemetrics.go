@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type instanceMetrics struct {
 
 	count, restarts, cpu, memory, limit, up *prometheus.Desc
 
+	moves moveMetrics
+
 	mu   sync.Mutex
 	at   time.Time // of the last look
 	last []prometheus.Metric
@@ -42,12 +45,13 @@ func newInstanceMetrics(e manager.Engine, log *slog.Logger) *instanceMetrics {
 		memory:   prometheus.NewDesc("hull_instance_memory_bytes", "Memory of a live instance, its monitor included.", each, nil),
 		limit:    prometheus.NewDesc("hull_instance_memory_limit_bytes", "What a live instance may have.", each, nil),
 		up:       prometheus.NewDesc("hull_instances_readable", "1 where the instances could be listed, 0 where not.", nil, nil),
+		moves:    newMoveMetrics(each),
 	}
 }
 
 // Describe is part of prometheus.Collector.
 func (m *instanceMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.count, m.restarts, m.cpu, m.memory, m.limit, m.up} {
+	for _, d := range slices.Concat([]*prometheus.Desc{m.count, m.restarts, m.cpu, m.memory, m.limit, m.up}, m.moves.descriptions()) {
 		to <- d
 	}
 }
@@ -132,6 +136,9 @@ func (m *instanceMetrics) measure(ctx context.Context, live []manager.Summary) [
 			constant(m.memory, prometheus.GaugeValue, float64(s.MemoryUsage), id, s.Name),
 			constant(m.limit, prometheus.GaugeValue, float64(s.MemoryLimit), id, s.Name),
 		)
+		if s.Moving != nil {
+			out = append(out, m.moves.of(s.Moving, id, s.Name)...)
+		}
 	}
 	return out
 }

@@ -146,7 +146,7 @@ func TestSchemasAreWhatJSONIs(t *testing.T) {
 // emptyText says whether an error is of a word that cannot be empty, as it is in
 // the zero value of its struct.
 func emptyText(err error) bool {
-	for _, f := range []string{`"restart"`, `"kind"`, `"error"."kind"`} {
+	for _, f := range []string{`"restart"`, `"kind"`, `"error"."kind"`, `"side"`} {
 		if strings.HasPrefix(err.Error(), f) {
 			return true
 		}
@@ -181,6 +181,9 @@ func fill(v reflect.Value, how int) {
 		return
 	case reflect.TypeFor[instance.Kind]():
 		v.SetString(string(instance.KindBusy))
+		return
+	case reflect.TypeFor[manager.Side]():
+		v.SetString(string(manager.SideTarget))
 		return
 	case reflect.TypeFor[Moment]():
 		v.Set(reflect.ValueOf(Moment{testTime}))

@@ -19,7 +19,7 @@ var atRoot = []string{"/healthz", "/metrics", "/openapi.json"}
 
 // routes is the table.
 func routes() []route {
-	list := slices.Concat(instanceRoutes(), lifecycleRoutes(), snapshotRoutes(), streamRoutes(), serverRoutes())
+	list := slices.Concat(instanceRoutes(), lifecycleRoutes(), snapshotRoutes(), migrationRoutes(), streamRoutes(), serverRoutes())
 	for i := range list {
 		path := list[i].path
 		list[i].path = prefix + path
@@ -90,6 +90,7 @@ func serverRoutes() []route {
 // enums are the words of types that have a list of them.
 var enums = map[reflect.Type][]string{
 	reflect.TypeFor[instance.Kind](): kindWords(),
+	reflect.TypeFor[manager.Side]():  {string(manager.SideSource), string(manager.SideTarget)},
 }
 
 func kindWords() []string {

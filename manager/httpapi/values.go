@@ -53,6 +53,14 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText writes d as UnmarshalText reads it.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
+// orZero is a duration that may be missing.
+func (d *Duration) orZero() time.Duration {
+	if d == nil {
+		return 0
+	}
+	return time.Duration(*d)
+}
+
 // Signal is a signal: its name, with SIG before it or without, or its number.
 type Signal syscall.Signal
 
