@@ -19,6 +19,7 @@ type fakeMigrations struct {
 
 	received []*instance.Description // by Receive, one after another; then refuses
 	refused  []error                 // what Refused is told before each
+	listens  string                  // where; empty for where it was asked to
 }
 
 func tlsText(f *manager.TLSFiles) string {
@@ -30,9 +31,7 @@ func tlsText(f *manager.TLSFiles) string {
 
 func (f *fakeEngine) Migrate(ctx context.Context, ref string, o manager.MigrateOptions) (*manager.MigrationReport, error) {
 	for _, p := range f.moving {
-		if o.Progress != nil {
-			o.Progress(p)
-		}
+		o.Progress(p)
 	}
 	err := f.simple(ref, "migrate %s to=%s tls=%s n=%d %s %d/s downtime=%v throttle=%d timeout=%v keep=%v verify=%v",
 		ref, o.To, tlsText(o.TLS), o.Connections, o.Compression, o.Bandwidth, o.Downtime, o.Throttle, o.Timeout, o.Keep, o.Verify)
@@ -78,13 +77,12 @@ func (f *fakeEngine) Receive(ctx context.Context, o manager.ReceiveOptions) (*in
 	if err != nil {
 		return nil, err
 	}
-	if o.Listening != nil {
-		o.Listening(o.Listen)
+	if f.listens == "" {
+		f.listens = o.Listen
 	}
+	o.Listening(f.listens)
 	for _, err := range f.refused {
-		if o.Refused != nil {
-			o.Refused(err)
-		}
+		o.Refused(err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,7 +90,7 @@ func (f *fakeEngine) Receive(ctx context.Context, o manager.ReceiveOptions) (*in
 		f.mu.Unlock()
 		<-ctx.Done() // nobody comes
 		f.mu.Lock()
-		return nil, ctx.Err()
+		return nil, cancelled("nobody")
 	}
 	d := f.received[0]
 	f.received = f.received[1:]

@@ -50,6 +50,7 @@ func runInspect(ctx context.Context, a *app, o *inspectOptions, refs []string) e
 		return err
 	}
 	details, failed := describeEach(a, refs, explained, func(ref string) (*manager.Detail, error) { return engine.Inspect(ctx, ref) })
+	a.hintHandedOver(details)
 	if o.toml {
 		for _, d := range details {
 			fmt.Fprintln(a.Stdout, strings.TrimSuffix(d.Machine, "\n"))
@@ -58,6 +59,16 @@ func runInspect(ctx context.Context, a *app, o *inspectOptions, refs []string) e
 		return err
 	}
 	return failed
+}
+
+// hintHandedOver says on standard error of each instance that was handed over, and
+// of which nothing was heard since, how the doubt is ended.
+func (a *app) hintHandedOver(details []*manager.Detail) {
+	for _, d := range details {
+		if d.State.Status == handedOver {
+			fmt.Fprintf(a.Stderr, "hull: instance %q was handed over to another host, and it is not known whether it runs there; %s\n", d.Name, resolveHint(d.Name))
+		}
+	}
 }
 
 // inspectFormat reads the --format of an inspect command for some thing.

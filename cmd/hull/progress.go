@@ -49,14 +49,19 @@ func (b *progressBar) update() func(done, total int64) {
 }
 
 func (b *progressBar) show(done, total int64) {
+	b.showText(barText(b.what, done, total), done >= total)
+}
+
+// showText shows another text where it is time for it, or where it is the last.
+func (b *progressBar) showText(text string, last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	if b.width > 0 && done < total && now.Sub(b.shown) < barInterval {
+	if b.width > 0 && !last && now.Sub(b.shown) < barInterval {
 		return
 	}
 	b.shown = now
-	b.write(barText(b.what, done, total))
+	b.write(text)
 }
 
 // clear takes the bar off the terminal.

@@ -40,6 +40,10 @@ func statusText(s *manager.Summary, now time.Time) string {
 		return "Created"
 	case st.Status == instance.Exited:
 		return fmt.Sprintf("Exited (%d) %s", exitCode(st), ago(st.Finished, now))
+	case st.Status == receiving:
+		return "Receiving"
+	case st.Status == handedOver:
+		return "Handed over"
 	}
 	text := "Up " + units.HumanDuration(since(st.Started, now))
 	switch st.Status {
