@@ -147,9 +147,10 @@ type ReceiveOptions struct {
 	SlowKVM    bool   // allow a KVM that emulates kernel code
 	KVM        string // the KVM device; empty for /dev/kvm
 
-	// Listening is called once with the address, when a machine may come; a port that
-	// was left to the system is in it. Refused is called with why an attempt failed:
-	// the wait goes on. Either may be nil.
+	// Listening is called once with the address, as ParseMigrationAddress reads it, when
+	// a machine may come; a port that was left to the system is in it. Refused is called
+	// with why an attempt failed: the wait goes on. Neither is called any more when
+	// Receive has returned. Either may be nil.
 	Listening func(address string)
 	Refused   func(error)
 }
