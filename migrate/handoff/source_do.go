@@ -56,11 +56,7 @@ func (s *Source) keep() []SourceAction {
 // that finds HandedOver asks again, and hears the same.
 func (s *Source) takeBack() []SourceAction {
 	s.state = SourceTakenBack
-	do := append(s.letGo(), s.answerCancel(CancelWon)...)
-	if s.writing == 0 {
-		do = append(do, s.write(TakenBack))
-	}
-	return append(do, notice(NoticeTakenBack))
+	return append(s.letGo(), s.write(TakenBack), notice(NoticeTakenBack))
 }
 
 // unresolved is for a person's decision that could not be written.

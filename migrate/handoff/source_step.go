@@ -107,7 +107,11 @@ func (s *Source) withdrawing(e Event) []SourceAction {
 	case WriteFailed, WriteUnclear:
 		return s.failed()
 	case GotFailed, GotAnswerAborted:
-		return s.takeBack()
+		do := s.keep()
+		if s.writing == 0 {
+			do = append(do, s.write(TakenBack))
+		}
+		return do
 	case Cancelled:
 		s.cancelling = true
 	case Retry:
