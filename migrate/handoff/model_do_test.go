@@ -16,6 +16,7 @@ func product() sides {
 
 // tellSource gives the source an event, and does what it answers.
 func (m *model) tellSource(w *world, e Event) error {
+	m.told[e]++
 	switch e {
 	case GotFailed, GotAnswerAborted:
 		w.seen.proof = true
@@ -23,20 +24,20 @@ func (m *model) tellSource(w *world, e Event) error {
 		w.seen.asked = true
 	case ResolveSource:
 		w.seen.resolvedHere = w.seen.resolvedHere || w.source.state == SourceHandedOver && !w.source.linked
-	case ResolveTarget:
-		w.seen.resolvedThere = w.seen.resolvedThere || w.source.state == SourceHandedOver && !w.source.linked
 	}
-	return w.doSource(m.source(&w.source, e))
+	return m.doSource(w, m.source(&w.source, e))
 }
 
 // tellTarget gives the target an event, and does what it answers.
 func (m *model) tellTarget(w *world, e Event) error {
-	return w.doTarget(m.target(&w.target, e))
+	m.told[e]++
+	return m.doTarget(w, m.target(&w.target, e))
 }
 
-func (w *world) doSource(actions []SourceAction) error {
+func (m *model) doSource(w *world, actions []SourceAction) error {
 	writes := 0
 	for _, a := range actions {
+		m.did[a.Do]++
 		switch a.Do {
 		case WriteRecord:
 			if writes++; writes > 1 || a.Record.Fate != w.source.writing || a.Record.Check() != nil {
@@ -49,22 +50,19 @@ func (w *world) doSource(actions []SourceAction) error {
 			if w.sourceGuest != held {
 				return fmt.Errorf("%w: let go of a guest that is not held", errImpossible)
 			}
-			if err := w.letSourceRun(); err != nil {
+			if err := m.letSourceRun(w); err != nil {
 				return err
 			}
 		case EndMachine:
-			if !w.seen.owned && !w.seen.resolvedThere {
+			if !w.seen.owned && !w.seen.started {
 				return errLost
 			}
 			w.sourceGuest = none
 		case Reconnect:
 			w.dialing = true
 		case SendCommit:
-			if !w.sourceDisk.holds(uint8(HandedOver), uint8(Moved)) {
-				return errUnwritten
-			}
-			if w.seen.cancelWon {
-				return errCancel
+			if err := m.mind(w.judgeCommit()); err != nil {
+				return err
 			}
 			w.seen.committed = true
 			w.sent |= commit
@@ -85,8 +83,8 @@ func (w *world) doSource(actions []SourceAction) error {
 	return nil
 }
 
-func (w *world) letSourceRun() error {
-	if err := w.judgeSourceRun(); err != nil {
+func (m *model) letSourceRun(w *world) error {
+	if err := m.mind(w.judgeSourceRun()); err != nil {
 		return err
 	}
 	w.sourceGuest = running
@@ -94,9 +92,10 @@ func (w *world) letSourceRun() error {
 	return nil
 }
 
-func (w *world) doTarget(actions []TargetAction) error {
+func (m *model) doTarget(w *world, actions []TargetAction) error {
 	writes := 0
 	for _, a := range actions {
+		m.did[a.Do]++
 		switch a.Do {
 		case WriteRecord:
 			if writes++; writes > 1 || a.Record.Fate != w.target.writing || a.Record.Check() != nil {
@@ -107,32 +106,33 @@ func (w *world) doTarget(actions []TargetAction) error {
 			if w.targetGuest != held {
 				return fmt.Errorf("%w: run a guest that is not held", errImpossible)
 			}
-			if err := w.judgeTargetRun(); err != nil {
+			if err := m.mind(w.judgeTargetRun()); err != nil {
 				return err
 			}
 			w.targetGuest = starting
 		case RemoveMachine:
-			if w.seen.started || w.targetGuest == starting {
+			if w.targetGuest == running || w.targetGuest == starting {
 				return errLost
 			}
 			w.targetGuest = none
 		case SendPrepared:
-			if !w.targetDisk.holds(uint8(Prepared)) {
-				return errUnwritten
+			if err := m.mind(w.judgePrepared()); err != nil {
+				return err
 			}
 			w.sent |= prepared
 		case SendRunning:
-			if err := w.judgeClaim(); err != nil {
+			if err := m.mind(w.judgeClaim()); err != nil {
 				return err
 			}
 			w.sent |= ran
 		case SendFailed:
-			if err := w.judgeRenunciation(); err != nil {
+			if err := m.mind(w.judgeRenunciation()); err != nil {
 				return err
 			}
 			w.sent |= failed
+			w.seen.renounced = true
 		case SendAnswer:
-			if err := w.answer(a.Answer); err != nil {
+			if err := m.answer(w, a.Answer); err != nil {
 				return err
 			}
 		default:
@@ -142,38 +142,19 @@ func (w *world) doTarget(actions []TargetAction) error {
 	return nil
 }
 
-func (w *world) answer(a Answer) error {
+func (m *model) answer(w *world, a Answer) error {
 	switch a {
 	case AnswerPrepared:
 		w.sent |= answerPrepared
 	case AnswerRunning:
 		w.sent |= answerRunning
-		return w.judgeClaim()
+		return m.mind(w.judgeClaim())
 	case AnswerAborted:
 		w.sent |= answerAborted
-		return w.judgeRenunciation()
+		w.seen.renounced = true
+		return m.mind(w.judgeRenunciation())
 	case AnswerUnknown:
 		w.sent |= answerUnknown
 	}
-	return nil
-}
-
-// judgeClaim is asked as the target says that the machine is its own.
-func (w *world) judgeClaim() error {
-	if !w.targetDisk.holds(uint8(Running)) {
-		return errUnwritten
-	}
-	return nil
-}
-
-// judgeRenunciation is asked as the target says that it never ran and never will.
-func (w *world) judgeRenunciation() error {
-	switch {
-	case w.seen.started || w.targetGuest == starting:
-		return errStale
-	case !w.targetDisk.holds(0, uint8(Prepared), uint8(Aborted)):
-		return errUnwritten
-	}
-	w.seen.renounced = true
 	return nil
 }

@@ -36,7 +36,7 @@ func (c *counterexample) String() string {
 // message, a connection, a write, a process or a host fails.
 func (m *model) explore() (*explored, *counterexample) {
 	x := &explored{index: map[world]int32{}}
-	x.add(begin(), -1, move{})
+	x.add(begin(), -1, move{"all", words("begin")})
 	if bad := x.spread(m, 0); bad != nil {
 		return x, bad
 	}

@@ -5,10 +5,15 @@ import "fmt"
 // model is what may happen.
 type model struct {
 	sides
-	truth     bool // persons resolve where they are right
-	lies      bool // persons resolve where they are wrong
-	mayPerish bool // the target's host may burn down
 	cancels   bool // the user cancels, again and again
+	truth     bool // a person resolves where that is right
+	liesHere  bool // one resolves for the source where it is wrong
+	liesThere bool // one resolves for the target where it is wrong
+	mayPerish bool // the target's host may burn down
+	harmOnly  bool // see mind
+
+	told [64]int // how often each event happened
+	did  [64]int // how often each thing was done
 }
 
 // move is one thing that happens, for a trace.
@@ -79,7 +84,7 @@ func (m *model) sourceMoves(w world, add addFunc, tell func(Event)) {
 	if s.Unwritten() {
 		tell(Retry)
 	}
-	if w.dialing && w.targetLife != down && w.targetLife != gone {
+	if w.dialing && w.targetLife != down {
 		add("source", Reconnected, func(w *world) error {
 			w.dialing = false
 			return m.tellSource(w, Reconnected)
@@ -112,7 +117,7 @@ func (m *model) sourceMoves(w world, add addFunc, tell func(Event)) {
 // policy, or a command.
 func (m *model) boot(w world, add addFunc) {
 	if w.sourceGuest == none && w.sourceOwns() {
-		add("source", words("boot"), (*world).letSourceRun)
+		add("source", words("boot"), m.letSourceRun)
 	}
 }
 
@@ -120,10 +125,10 @@ func (m *model) resolutions(w world, tell func(Event)) {
 	if w.source.state < SourceHandingOver || w.source.state > SourceHandedOver {
 		return
 	}
-	if right := w.goneForGood(); right && m.truth || !right && m.lies {
+	if right := w.goneForGood(); right && m.truth || !right && m.liesHere {
 		tell(ResolveSource)
 	}
-	if right := w.runsThere(); right && m.truth || !right && m.lies {
+	if right := w.runsThere(); right && m.truth || !right && m.liesThere {
 		tell(ResolveTarget)
 	}
 }
@@ -178,26 +183,25 @@ func (m *model) startSource(w *world) error {
 		return fmt.Errorf("%w: %w", errImpossible, err)
 	}
 	w.source, w.sourceLife = *s, alive
-	return w.doSource(actions)
+	return m.doSource(w, actions)
 }
 
 func (m *model) targetMoves(w world, add addFunc, tell func(Event)) {
 	switch w.targetLife {
-	case gone:
-		return
 	case down:
 		add("target", words("start"), func(w *world) error { return m.startTarget(w) })
-	case absent:
+	case absent, gone:
+		// Whoever has the address of a host that is gone knows of nothing, too.
 		if w.sent&ask != 0 {
 			add("target", words("an ask of nothing it knows"), func(w *world) error {
 				w.deliver(ask)
-				return w.answer(AnswerUnknown)
+				return m.answer(w, AnswerUnknown)
 			})
 		}
 	case alive:
 		m.liveTarget(w, add, tell)
 	}
-	if m.mayPerish && !w.calm {
+	if m.mayPerish && !w.calm && w.targetLife != gone {
 		add("target", words("burns down"), func(w *world) error {
 			w.target, w.targetLife, w.targetGuest, w.targetDisk = Target{}, gone, none, disk{}
 			w.seen.targetDied = true
@@ -240,7 +244,7 @@ func (m *model) liveTarget(w world, add addFunc, tell func(Event)) {
 	if w.targetGuest == none && w.targetOwns() {
 		add("target", words("boot"), func(w *world) error {
 			w.targetGuest, w.seen.started = running, true
-			return w.judgeTargetRun()
+			return m.mind(w.judgeTargetRun())
 		})
 	}
 	if !w.calm {
@@ -306,7 +310,7 @@ func (m *model) startTarget(w *world) error {
 		return fmt.Errorf("%w: %w", errImpossible, err)
 	}
 	w.target, w.targetLife = *t, alive
-	return w.doTarget(actions)
+	return m.doTarget(w, actions)
 }
 
 // deliver takes a message off its way where it is delivered once.

@@ -17,16 +17,25 @@ var (
 	errImpossible = errors.New("the model is wrong")
 )
 
+// mind is whether a broken rule ends the search. With harmOnly, only those do whose
+// breach a user would feel, and not those that are there so that it never comes to it.
+func (m *model) mind(err error) error {
+	if m.harmOnly && (err == errNoProof || err == errNoCommit || err == errUnwritten || err == errAborted) {
+		return nil
+	}
+	return err
+}
+
 // judgeSourceRun is asked as the source's guest is let go, or its instance started.
 func (w *world) judgeSourceRun() error {
 	truth := w.seen.resolvedHere && w.targetLife == gone
 	switch {
 	case w.targetGuest == running || w.targetGuest == starting:
 		return errBothRun
-	case w.seen.handed && !w.seen.proof && !w.seen.resolvedHere:
-		return errNoProof
 	case w.seen.started && !truth:
 		return errStale
+	case w.seen.handed && !w.seen.proof && !w.seen.resolvedHere:
+		return errNoProof
 	}
 	return nil
 }
@@ -38,14 +47,52 @@ func (w *world) judgeTargetRun() error {
 		return errBothRun
 	case w.seen.wentOn:
 		return errStale
+	case w.seen.cancelWon:
+		return errCancel
 	case !w.seen.committed:
 		return errNoCommit
 	case w.seen.renounced || w.seen.aborted:
 		return errAborted
 	case !w.targetDisk.holds(uint8(Running)):
 		return errUnwritten
+	}
+	return nil
+}
+
+// judgeCommit is asked as the source sends commit.
+func (w *world) judgeCommit() error {
+	switch {
 	case w.seen.cancelWon:
 		return errCancel
+	case !w.sourceDisk.holds(uint8(HandedOver), uint8(Moved)):
+		return errUnwritten
+	}
+	return nil
+}
+
+// judgePrepared is asked as the target says that it is prepared.
+func (w *world) judgePrepared() error {
+	if !w.targetDisk.holds(uint8(Prepared)) {
+		return errUnwritten
+	}
+	return nil
+}
+
+// judgeClaim is asked as the target says that the machine is its own.
+func (w *world) judgeClaim() error {
+	if !w.targetDisk.holds(uint8(Running)) {
+		return errUnwritten
+	}
+	return nil
+}
+
+// judgeRenunciation is asked as the target says that it never ran and never will.
+func (w *world) judgeRenunciation() error {
+	switch {
+	case w.seen.started || w.targetGuest == starting:
+		return errStale
+	case !w.targetDisk.holds(0, uint8(Prepared), uint8(Aborted)):
+		return errUnwritten
 	}
 	return nil
 }
@@ -57,9 +104,8 @@ func (w *world) judge() error {
 	}
 	atTarget := w.targetGuest == running || w.targetGuest == starting
 	switch {
-	case w.seen.resolvedThere:
 	case w.sourceGuest != none || w.seen.sourceDied:
-	case !w.seen.owned, !atTarget && !w.seen.targetDied:
+	case !w.seen.owned && !w.seen.started, !atTarget && !w.seen.targetDied:
 		return errLost
 	}
 	if w.seen.owned && !w.seen.targetDied && w.targetGuest == none {
@@ -89,7 +135,7 @@ func (w *world) good() bool {
 		return w.targetGuest == running
 	}
 	// The one that had it burnt down.
-	return w.targetLife == gone && (w.seen.owned || w.seen.resolvedThere)
+	return w.targetLife == gone && w.seen.owned
 }
 
 func (w *world) sourceOwns() bool {

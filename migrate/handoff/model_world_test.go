@@ -51,9 +51,9 @@ type seen struct {
 	renounced bool // the target said that it never ran and never will
 	aborted   bool // Aborted was on the target's disk for certain
 
-	sourceDied, targetDied      bool // a process or a machine ended that was not told to
-	resolvedHere, resolvedThere bool // by a person
-	asked, cancelWon            bool // a cancel waits for its answer; one was answered with yes
+	sourceDied, targetDied bool // a process or a machine ended that was not told to
+	resolvedHere           bool // for the source, by a person
+	asked, cancelWon       bool // a cancel waits for its answer; one was answered with yes
 }
 
 // disk is one record of one side. Bits of a set are 1 << fate; fate 0 is no record.
