@@ -26,6 +26,7 @@ type built struct {
 	images      []*os.File // the memory files that RAM began as
 	base        *os.File   // the one, where there is one; nil for none
 	pagemap     *os.File   // of this process; nil for none
+	messages    *slog.Logger
 }
 
 // descriptionName is the machine file's in messages.
@@ -34,7 +35,7 @@ const descriptionName = "machine.toml"
 // build makes the machine that c describes of files, which it owns. On an error
 // nothing is left open.
 func build(c *startup.Config, files *handover.Files, started time.Time, log *slog.Logger) (_ *built, err error) {
-	b := new(built)
+	b := &built{messages: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close(), files.Close())
@@ -48,7 +49,7 @@ func build(c *startup.Config, files *handover.Files, started time.Time, log *slo
 	}
 	config := vmm.Config{
 		Machine: b.description, Cmdline: c.Cmdline, KVMFile: files.TakeOne(handover.KVM, ""),
-		AllowSlowKVM: c.AllowSlowKVM, Started: started, Log: log,
+		AllowSlowKVM: c.AllowSlowKVM, Started: started, Log: log, Incoming: c.Incoming,
 	}
 	defer func() {
 		// New has it then. Closing a file twice does nothing more.
@@ -68,7 +69,9 @@ func build(c *startup.Config, files *handover.Files, started time.Time, log *slo
 	switch {
 	case config.KVMFile == nil:
 		return nil, errors.New("no descriptor for KVM was handed over")
-	case config.Kernel.File == nil && config.Restore == nil:
+	case config.Incoming && config.Restore != nil:
+		return nil, errors.New("a state was handed over to a machine that waits for one from another host")
+	case config.Kernel.File == nil && config.Restore == nil && !config.Incoming:
 		return nil, errors.New("no descriptor for the kernel was handed over")
 	}
 	b.devices, err = peripherals.New(b.description, files, peripherals.Options{

@@ -26,6 +26,9 @@ type handler struct {
 	log       pageLog
 	precopied *precopied // nil unless a save has begun that way
 
+	moves    moves
+	receives receives
+
 	mu      sync.Mutex // guards started
 	started bool       // or killed before
 
@@ -51,6 +54,14 @@ func (h *handler) shut() {
 	h.using.Lock()
 	defer h.using.Unlock()
 	h.over = true
+}
+
+// leave ends what other hosts send and are sent.
+func (h *handler) leave() {
+	if m := h.moving(); m != nil {
+		m.sender.Close()
+	}
+	h.endReceive()
 }
 
 // use does something with a device, which is not closed meanwhile.
@@ -79,10 +90,16 @@ func (h *handler) Hello() control.Hello {
 
 // Start lets the vCPUs into the guest.
 func (h *handler) Start(context.Context) error {
+	if h.machine.Awaits() {
+		return control.Errorf(control.WrongState, "start: the machine waits for another host's state")
+	}
 	if !h.begin() {
 		return control.Errorf(control.WrongState, "start: the machine is %v", h.machine.State())
 	}
 	h.machine.Start()
+	if h.received() {
+		go h.announceMoved()
+	}
 	return nil
 }
 

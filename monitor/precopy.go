@@ -31,7 +31,9 @@ type precopied struct {
 
 // Precopy writes memory while the guest runs.
 func (h *handler) Precopy(ctx context.Context, f *os.File, o control.PrecopyOptions) (control.Precopied, error) {
-	h.writing.Lock()
+	if err := h.write(); err != nil {
+		return control.Precopied{}, err
+	}
 	defer h.writing.Unlock()
 	if s := states[h.machine.State()]; s != control.Running {
 		return control.Precopied{}, control.Errorf(control.WrongState, "save: the machine is %s, and has to run while its memory is written", s)
@@ -124,7 +126,9 @@ func (h *handler) lastPass(ctx context.Context, pages *os.File) error {
 
 // SaveSums writes the checksums of memory that Precopy and Save have written.
 func (h *handler) SaveSums(ctx context.Context, f *os.File) (summed control.Summed, err error) {
-	h.writing.Lock()
+	if err := h.write(); err != nil {
+		return summed, err
+	}
 	defer h.writing.Unlock()
 	p := h.precopied
 	if p == nil || !p.done {
@@ -144,7 +148,9 @@ func (h *handler) SaveSums(ctx context.Context, f *os.File) (summed control.Summ
 
 // ForgetSave ends what Precopy has begun.
 func (h *handler) ForgetSave(context.Context) error {
-	h.writing.Lock()
+	if h.write() != nil {
+		return nil // a move has begun only because no save had
+	}
 	defer h.writing.Unlock()
 	return h.forget()
 }

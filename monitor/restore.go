@@ -12,13 +12,6 @@ import (
 	"github.com/hullvm/hull/vmstate"
 )
 
-// announce has the guest tell its networks where it is now, as soon as it goes on.
-func (b *built) announce() {
-	for _, n := range b.devices.Nets {
-		n.Announce() // a driver that cannot be asked is heard of when it sends something
-	}
-}
-
 // saved is what the machine is to begin as, nil for one that boots.
 func (b *built) saved(files *handover.Files) (*vmm.Saved, error) {
 	state := files.TakeOne(handover.State, "")

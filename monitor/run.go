@@ -177,6 +177,7 @@ func (p *process) serve(h *handler, listener net.Listener) control.Exit {
 	}
 	ended := h.wait()
 	h.shut()
+	h.leave()
 	exit := exitOf(ended, h.end())
 	h.finish(exit)
 	return exit

@@ -17,7 +17,9 @@ import (
 
 // Save writes a paused machine down. Nobody resumes it meanwhile.
 func (h *handler) Save(ctx context.Context, f control.SaveFiles, o control.SaveOptions) (control.Saved, error) {
-	h.writing.Lock()
+	if err := h.write(); err != nil {
+		return control.Saved{}, err
+	}
 	defer h.writing.Unlock()
 	h.saving.Lock()
 	defer h.saving.Unlock()

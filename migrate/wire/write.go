@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"hash/crc32"
+	"net"
 )
 
 // joinBelow is the size of frames that are copied together, header and all, so that
@@ -57,8 +58,19 @@ func (c *Conn) send(h header, payload [][]byte) error {
 	}
 	w.slices = append(append(w.slices[:0], w.head[:]), payload...)
 	w.bufs = w.slices
-	_, err := w.bufs.WriteTo(c.stream)
+	var err error
+	if v, ok := c.stream.(Vectored); ok {
+		_, err = v.WriteVector(&w.bufs)
+	} else {
+		_, err = w.bufs.WriteTo(c.stream)
+	}
 	clear(w.slices) // the caller's memory is not to be kept
 	w.bufs = nil
 	return err
+}
+
+// Vectored is a stream, not of package net's, that writes slices with one call.
+type Vectored interface {
+	// WriteVector writes all of the slices, as their WriteTo does.
+	WriteVector(*net.Buffers) (int64, error)
 }

@@ -6,7 +6,7 @@ import "github.com/hullvm/hull/internal/jail"
 func Calls() []jail.Call {
 	return []jail.Call{
 		{Name: "readv", Why: "frames of a network, bytes of a vsock connection, replies of a file server", Rare: "with such devices"},
-		{Name: "writev", Why: "frames of a network, bytes of a vsock connection, requests to a file server", Rare: "with such devices"},
+		{Name: "writev", Why: "frames of a network, bytes of a vsock connection, requests to a file server, memory for another host", Rare: "with such devices, or where a machine moves"},
 		{Name: "preadv", Why: "disks", Rare: "with disks"},
 		{Name: "pwritev", Why: "disks", Rare: "with disks"},
 		{Name: "preadv2", Why: "disks: what is in the page cache (RWF_NOWAIT)", Rare: "with disks"},

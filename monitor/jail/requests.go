@@ -108,7 +108,7 @@ func Requests() []Request {
 // Who makes calls that not every machine makes.
 const (
 	vhostOnly   = "with vhost-net"
-	saveOnly    = "where a machine is saved"
-	logOnly     = "where a machine is saved while it runs"
-	restoreOnly = "where a machine is restored"
+	saveOnly    = "where a machine is saved, or moves"
+	logOnly     = "where a machine is saved while it runs, or moves"
+	restoreOnly = "where a machine is restored, or comes from another host"
 )

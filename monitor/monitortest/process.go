@@ -69,7 +69,7 @@ func run() (*control.Exit, error) {
 			return nil, err
 		}
 	}
-	server := control.NewServer(listener, &handler{guest: g, state: control.Ready, description: config.Machine})
+	server := control.NewServer(listener, &handler{guest: g, state: control.Ready, description: config.Machine, awaits: config.Incoming})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
 	<-g.ended
@@ -91,6 +91,9 @@ type handler struct {
 	state   control.State
 	balloon uint64
 	live    *memfile.Result // memory that Precopy has written
+
+	movement *movement // nil unless the machine moves
+	awaits   bool      // a state from another host
 }
 
 func (h *handler) Hello() control.Hello {
@@ -112,6 +115,12 @@ func (h *handler) move(to control.State, from ...control.State) error {
 }
 
 func (h *handler) Start(context.Context) error {
+	h.mu.Lock()
+	awaits := h.awaits
+	h.mu.Unlock()
+	if awaits {
+		return control.Errorf(control.WrongState, "start: the machine waits for another host's state")
+	}
 	if err := h.move(control.Running, control.Ready); err != nil {
 		return err
 	}

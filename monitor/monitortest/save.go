@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/hullvm/hull/configs"
 	"github.com/hullvm/hull/mem"
 	"github.com/hullvm/hull/monitor/control"
 	"github.com/hullvm/hull/peripherals/handover"
@@ -35,39 +34,53 @@ func began(files *handover.Files) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var word string
+	return wordOf(s)
+}
+
+// wordOf is what a state says.
+func wordOf(s *vmstate.State) (word string, err error) {
 	if _, err := s.In(section).Get(1, &word); err != nil {
 		return "", err
 	}
 	return word, s.Unknown()
 }
 
+// stateOf is the state that this machine has, as it is written.
+func stateOf() ([]byte, error) {
+	s := vmstate.New()
+	if err := s.Out(section).Put(1, fmt.Sprintf("saved by %d", os.Getpid())); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err := s.Write(&b)
+	return b.Bytes(), err
+}
+
 // Save writes down a machine that has nothing: a state of one section, and memory
 // of the description's size.
 func (h *handler) Save(ctx context.Context, f control.SaveFiles, o control.SaveOptions) (control.Saved, error) {
 	h.mu.Lock()
-	paused, live := h.state == control.Paused, h.live
+	paused, live, moving := h.state == control.Paused, h.live, h.movement != nil
 	h.mu.Unlock()
+	if moving {
+		return control.Saved{}, control.Errorf(control.WrongState, "save: the machine is being moved to another host")
+	}
 	if o.Live && live == nil {
 		return control.Saved{}, control.Errorf(control.WrongState, "save: nothing was written while the machine ran")
 	}
 	if !paused {
 		return control.Saved{}, control.Errorf(control.WrongState, "save: the machine is not paused")
 	}
-	s := vmstate.New()
-	if err := s.Out(section).Put(1, fmt.Sprintf("saved by %d", os.Getpid())); err != nil {
+	b, err := stateOf()
+	if err != nil {
 		return control.Saved{}, err
 	}
-	var b bytes.Buffer
-	if err := s.Write(&b); err != nil {
+	if _, err := f.State.Write(b); err != nil {
 		return control.Saved{}, err
 	}
-	if _, err := f.State.Write(b.Bytes()); err != nil {
-		return control.Saved{}, err
-	}
-	sum := sha256.Sum256(b.Bytes())
+	sum := sha256.Sum256(b)
 	if o.Live {
-		return control.Saved{State: int64(b.Len()), StateSum: hex.EncodeToString(sum[:]), TSCKHz: 1}, nil
+		return control.Saved{State: int64(len(b)), StateSum: hex.EncodeToString(sum[:]), TSCKHz: 1}, nil
 	}
 	written, err := h.writeMemory(ctx, f.Memory)
 	if err != nil {
@@ -76,21 +89,17 @@ func (h *handler) Save(ctx context.Context, f control.SaveFiles, o control.SaveO
 	digest := written.Sums.Digest()
 	return control.Saved{
 		Memory: written.Data, Digest: hex.EncodeToString(digest[:]),
-		State: int64(b.Len()), StateSum: hex.EncodeToString(sum[:]), TSCKHz: 1,
+		State: int64(len(b)), StateSum: hex.EncodeToString(sum[:]), TSCKHz: 1,
 	}, written.Sums.Encode(f.Sums)
 }
 
 func (h *handler) writeMemory(ctx context.Context, f *os.File) (_ *memfile.Result, err error) {
-	m, err := configs.Parse("machine.toml", []byte(h.description))
-	if err != nil {
-		return nil, err
-	}
-	memory, err := mem.New(mem.Options{Size: uint64(m.Memory.Size), Overcommit: true})
+	memory, err := h.newMemory()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, memory.Close()) }()
-	if err := memory.WriteAt([]byte("memory"), mem.PageSize); err != nil {
+	if err := memory.WriteAt([]byte(memoryWord), mem.PageSize); err != nil {
 		return nil, err
 	}
 	return memfile.Write(ctx, f, memory, memfile.Options{})

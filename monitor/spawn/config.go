@@ -32,6 +32,10 @@ type Config struct {
 	// Layers lie over Memory, the last on top.
 	Layers []Layer
 
+	// Incoming has the machine wait for another host's, memory and state, instead of
+	// either.
+	Incoming bool
+
 	// Host is what was opened for the machine, with Options.Monitor. Start closes its
 	// files, which are the monitor's then; the Host itself is closed after the
 	// process's end.
@@ -83,8 +87,10 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 	switch {
 	case c.Machine == nil || c.Host == nil:
 		return nil, nil, errors.New("no machine, or nothing that was opened for it")
-	case c.Control == nil || c.Kernel == nil && c.State == nil:
+	case c.Control == nil || c.Kernel == nil && c.State == nil && !c.Incoming:
 		return nil, nil, errors.New("no kernel, or no control socket")
+	case c.Incoming && (c.Kernel != nil || c.State != nil || len(c.Initrd) > 0):
+		return nil, nil, errors.New("a kernel or a state for a machine that waits for another host's")
 	case (c.State == nil) != (c.Memory == nil):
 		return nil, nil, errors.New("a state without memory, or memory without a state")
 	case slices.ContainsFunc(c.Layers, func(l Layer) bool { return l.Memory == nil || l.Map == nil || c.Memory == nil }):
@@ -93,7 +99,9 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 		return nil, nil, fmt.Errorf("initrd of %d archives: want at most %d, each an open file", len(c.Initrd), archives.MaxParts)
 	}
 	var own handover.Files
-	if c.State != nil {
+	switch {
+	case c.Incoming:
+	case c.State != nil:
 		own.Add(handover.State, "", c.State)
 		memory, maps := []*os.File{c.Memory}, []*os.File(nil)
 		for _, l := range c.Layers {
@@ -103,7 +111,7 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 		if len(maps) > 0 {
 			own.Add(handover.Map, "", maps...)
 		}
-	} else {
+	default:
 		own.Add(handover.Kernel, "", c.Kernel)
 		if len(c.Initrd) > 0 {
 			own.Add(handover.Initrd, "", c.Initrd...)
@@ -122,7 +130,7 @@ func (c *Config) files() (handover.Manifest, []*os.File, error) {
 func (c *Config) startup(m handover.Manifest) ([]byte, error) {
 	s := startup.Config{
 		Machine: string(configs.Render(c.Machine)), Cmdline: c.Cmdline, Manifest: m,
-		AllowSlowKVM: c.AllowSlowKVM, Verbose: c.Verbose,
+		Incoming: c.Incoming, AllowSlowKVM: c.AllowSlowKVM, Verbose: c.Verbose,
 	}
 	return s.Encode()
 }

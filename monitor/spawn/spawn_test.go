@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -217,21 +218,39 @@ func TestArchivesOfAnInitrdAreHandedOverInOrder(t *testing.T) {
 	}
 }
 
+// A machine that waits for another one is handed nothing to begin with.
+func TestAMachineThatWaitsIsHandedNothing(t *testing.T) {
+	c := config(t, "obedient")
+	c.Kernel, c.Incoming = nil, true
+	m, _, err := c.files()
+	if err != nil || slices.ContainsFunc(m, func(e handover.Entry) bool { return e.Use == handover.Kernel || e.Use == handover.State }) {
+		t.Errorf("handed over are %v, %v", m, err)
+	}
+	text, err := c.startup(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := startup.Read(bytes.NewReader(text)); err != nil || !s.Incoming {
+		t.Errorf("the process reads %+v, %v", s, err)
+	}
+}
+
 func TestProcessesThatDoNotComeToAnything(t *testing.T) {
 	for name, test := range map[string]struct {
 		program string
 		change  func(*Config)
 		want    string
 	}{
-		"early":           {"early", bigMachine, "monitor: no wish to"},
-		"mute":            {"mute", bigMachine, "it ended before it had its machine: exit status 3"},
-		"no program":      {"mute", func(c *Config) { c.Program = "/no/such" }, "monitor: start: open /no/such: no such file"},
-		"not placed":      {"obedient", func(c *Config) { c.Placed = func(int) error { return errors.New("no room") } }, "monitor: no room"},
-		"no kernel":       {"obedient", func(c *Config) { c.Kernel = nil }, "no kernel"},
-		"no archive":      {"obedient", func(c *Config) { c.Initrd = []*os.File{c.Kernel, nil} }, "initrd of 2 archives"},
-		"many archives":   {"obedient", func(c *Config) { c.Initrd = slices.Repeat([]*os.File{c.Kernel}, 17) }, "initrd of 17 archives"},
-		"no machine":      {"obedient", func(c *Config) { c.Machine = nil }, "no machine"},
-		"a large command": {"obedient", func(c *Config) { c.Cmdline = strings.Repeat("x", startup.MaxConfig) }, "configuration: "},
+		"early":            {"early", bigMachine, "monitor: no wish to"},
+		"mute":             {"mute", bigMachine, "it ended before it had its machine: exit status 3"},
+		"no program":       {"mute", func(c *Config) { c.Program = "/no/such" }, "monitor: start: open /no/such: no such file"},
+		"not placed":       {"obedient", func(c *Config) { c.Placed = func(int) error { return errors.New("no room") } }, "monitor: no room"},
+		"no kernel":        {"obedient", func(c *Config) { c.Kernel = nil }, "no kernel"},
+		"a kernel to wait": {"obedient", func(c *Config) { c.Incoming = true }, "a kernel or a state for a machine that waits"},
+		"no archive":       {"obedient", func(c *Config) { c.Initrd = []*os.File{c.Kernel, nil} }, "initrd of 2 archives"},
+		"many archives":    {"obedient", func(c *Config) { c.Initrd = slices.Repeat([]*os.File{c.Kernel}, 17) }, "initrd of 17 archives"},
+		"no machine":       {"obedient", func(c *Config) { c.Machine = nil }, "no machine"},
+		"a large command":  {"obedient", func(c *Config) { c.Cmdline = strings.Repeat("x", startup.MaxConfig) }, "configuration: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config(t, test.program)

@@ -34,6 +34,10 @@ type Config struct {
 	// Manifest says what the descriptors are.
 	Manifest handover.Manifest `json:"manifest"`
 
+	// Incoming has the machine wait for another host's, memory and state, instead of a
+	// kernel.
+	Incoming bool `json:"incoming,omitempty"`
+
 	// AllowSlowKVM lets the machine run on a KVM that emulates kernel code.
 	AllowSlowKVM bool `json:"allow_slow_kvm,omitempty"`
 

@@ -14,7 +14,7 @@ import (
 )
 
 var sample = Config{
-	Machine: "name = \"x\"\n", Cmdline: "console=ttyS0", AllowSlowKVM: true, Verbose: true,
+	Machine: "name = \"x\"\n", Cmdline: "console=ttyS0", AllowSlowKVM: true, Verbose: true, Incoming: true,
 	Manifest: handover.Manifest{{Use: handover.Kernel, Files: []string{"/boot/vmlinux"}}},
 }
 
