@@ -45,8 +45,11 @@ func (s *Source) end() []SourceAction {
 
 // keep ends a move whose machine was certainly never handed over.
 func (s *Source) keep() []SourceAction {
+	do := s.letGo()
+	if s.state != SourceWithdrawing { // which began with it
+		do = append(do, s.sendCancel()...)
+	}
 	s.state = SourceKept
-	do := append(s.letGo(), s.sendCancel()...)
 	do = append(do, s.answerCancel(CancelWon)...)
 	return append(do, notice(NoticeKept))
 }
