@@ -2,6 +2,7 @@ package handoff
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,8 @@ import (
 type explored struct {
 	worlds []world
 	from   []int32
-	by     []move
+	by     []uint16 // of moves
+	moves  []move
 	index  map[world]int32
 	steps  int
 	calm   int // how many of the worlds are calm
@@ -35,6 +37,9 @@ func (c *counterexample) String() string {
 // the way, until a rule is broken. It is exhaustive: nothing bounds how often a
 // message, a connection, a write, a process or a host fails.
 func (m *model) explore() (*explored, *counterexample) {
+	// The worlds stay, and are most of the memory: garbage beside them is not let grow
+	// to as much again.
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	x := &explored{index: map[world]int32{}}
 	x.add(begin(), -1, move{"all", words("begin")})
 	if bad := x.spread(m, 0); bad != nil {
@@ -50,8 +55,18 @@ func (x *explored) add(w world, from int32, by move) int32 {
 	}
 	i := int32(len(x.worlds))
 	x.index[w] = i
-	x.worlds, x.from, x.by = append(x.worlds, w), append(x.from, from), append(x.by, by)
+	x.worlds, x.from, x.by = append(x.worlds, w), append(x.from, from), append(x.by, x.code(by))
 	return i
+}
+
+// code is a small number for a move, so that worlds by the million hold no pointer.
+func (x *explored) code(of move) uint16 {
+	i := slices.Index(x.moves, of)
+	if i < 0 {
+		i = len(x.moves)
+		x.moves = append(x.moves, of)
+	}
+	return uint16(i)
 }
 
 // spread follows all steps from the worlds that were added since.
@@ -140,7 +155,7 @@ func (x *explored) wayOut(m *model, rough int) *counterexample {
 func (x *explored) counter(rule error, at int32, last move) *counterexample {
 	trace := []move{last}
 	for ; x.from[at] >= 0; at = x.from[at] {
-		trace = append(trace, x.by[at])
+		trace = append(trace, x.moves[x.by[at]])
 	}
 	slices.Reverse(trace)
 	return &counterexample{rule, trace}
