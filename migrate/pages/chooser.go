@@ -1,32 +1,38 @@
 package pages
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // What the chooser goes by, in bytes of memory.
 const (
-	// firstTry is how long each encoding is tried when nothing is known.
-	firstTry = 2 << 20
-	// warmUp is what a try begins with and is not judged by: what the connection's
-	// buffers hold was put there by another encoding.
+	// window is what is measured as one: writes of a frame wait, or do not, as the
+	// connection's buffer has it. firstWindow is that of the first tries.
+	window      = 2 << 20
+	firstWindow = 1 << 20
+	// warmUp is what a stretch with one encoding begins with and is not judged by:
+	// what the buffers hold then was put there by another.
 	warmUp = 4 << 20
-	// tryFor is how long it is judged after that.
-	tryFor = 8 << 20
 	// An encoding is tried again after tryAfter, and after twice as much each time
 	// that it was no better, up to tryAtLast.
 	tryAfter  = 256 << 20
 	tryAtLast = 4 << 30
-	// noTryBelow is what must be left of an epoch for a try: the last of them should
+	// noTryBelow is what must be left of an epoch for a try: the last epochs should
 	// be as fast as is known how.
-	noTryBelow = 4 * (warmUp + tryFor)
-	// averaged is over how much the cost of the encoding in use is averaged.
-	averaged = 8 << 20
+	noTryBelow = 48 << 20
 )
 
-// gain is how much cheaper another encoding has to be, so that there is no to and fro.
-const gain = 0.95
-
-// hopeless is how many times the best's whole cost encoding alone may take in a try.
-const hopeless = 2
+const (
+	// An encoding is judged by the median of tryWindows, and of the last useWindows
+	// while it is in use: a host that stands still for a moment says nothing about it.
+	tryWindows = 3
+	useWindows = 5
+	// gain is how much cheaper another has to be, so that there is no to and fro.
+	gain = 0.95
+	// hopeless is how many times the best's cost ends a try.
+	hopeless = 2
+)
 
 // chooser chooses how one connection encodes. It goes by what each encoding costs in
 // time for a byte of memory, compressing and writing together: where the link is slow
@@ -38,12 +44,14 @@ type chooser struct {
 	best    Encoding
 	current Encoding
 	trying  bool
-	skip    int64 // bytes that are not judged yet
-	left    int64 // bytes of the try
 
-	// of the try
-	raw  int64
-	took time.Duration
+	// of the stretch with the current encoding
+	skip    int64 // bytes that are not judged yet
+	measure int64 // bytes of a window
+	raw     int64 // of the window, up to now
+	took    time.Duration
+	costs   [useWindows]float64
+	windows int
 }
 
 // estimate is what is known of an encoding.
@@ -62,29 +70,30 @@ type sample struct {
 func newChooser(e Encoding) *chooser {
 	c := &chooser{fixed: e, current: e}
 	if e == Auto {
-		c.current, c.trying, c.left = None, true, firstTry
+		c.begin(None, true, 0, firstWindow)
 	}
 	return c
 }
 
-// next is the encoding of the next frame, when so many bytes of the epoch are left, or
-// less.
+// begin begins a stretch.
+func (c *chooser) begin(e Encoding, trying bool, skip, measure int64) {
+	c.current, c.trying, c.skip, c.measure = e, trying, skip, measure
+	c.raw, c.took, c.windows = 0, 0, 0
+}
+
+// next is the encoding of the next frame, when about so many bytes of the epoch are
+// left.
 func (c *chooser) next(left int64) Encoding {
 	if c.fixed != Auto || c.trying || left < noTryBelow {
 		return c.current
 	}
 	for e := range c.known {
 		if k := &c.known[e]; Encoding(e) != c.best && k.since >= k.after {
-			c.try(Encoding(e), warmUp, tryFor)
+			c.begin(Encoding(e), true, warmUp, window)
 			break
 		}
 	}
 	return c.current
-}
-
-func (c *chooser) try(e Encoding, skip, left int64) {
-	c.current, c.trying, c.skip, c.left = e, true, skip, left
-	c.raw, c.took = 0, 0
 }
 
 // note takes what the last frame took.
@@ -99,49 +108,63 @@ func (c *chooser) note(s sample) {
 	c.known[c.current].since = 0
 	if c.skip > 0 {
 		c.skip -= raw
-		if !c.trying || !c.isHopeless(s) {
-			return
+		// However the link is, it may be too much to encode so.
+		if cost := float64(s.encode) / float64(raw); c.trying && c.isHopeless(cost) {
+			c.tried(cost)
+		}
+		return
+	}
+	c.raw += raw
+	c.took += s.encode + s.write
+	if c.raw < c.measure {
+		return
+	}
+	cost := max(float64(c.took)/float64(c.raw), 1e-9)
+	c.costs[c.windows%useWindows] = cost
+	c.windows++
+	c.raw, c.took = 0, 0
+	switch {
+	case c.trying:
+		if c.windows == tryWindows || c.isHopeless(cost) {
+			c.tried(c.median())
+		}
+	case c.windows >= tryWindows:
+		k := &c.known[c.current]
+		k.cost = c.median()
+		if other := c.cheapest(); c.known[other].cost < k.cost*gain {
+			c.use(other)
 		}
 	}
-	if c.trying {
-		c.noteTry(s)
-		return
-	}
-	k := &c.known[c.current]
-	cost := float64(s.encode+s.write) / float64(raw)
-	k.cost += (cost - k.cost) * min(float64(raw)/averaged, 0.5)
-	if other := c.cheapest(); c.known[other].cost < k.cost*gain {
-		c.use(other)
-	}
 }
 
-// isHopeless reports whether a try need not go on: however the link is, it is too much
-// to encode so.
-func (c *chooser) isHopeless(s sample) bool {
+// median is the middle of the stretch's last windows.
+func (c *chooser) median() float64 {
+	costs := c.costs // a copy
+	sorted := costs[:min(c.windows, useWindows)]
+	slices.Sort(sorted)
+	return sorted[len(sorted)/2]
+}
+
+// isHopeless reports whether a try need not go on.
+func (c *chooser) isHopeless(cost float64) bool {
 	best := c.known[c.best].cost
-	return best > 0 && c.current != c.best && float64(s.encode)/float64(s.raw) > hopeless*best
+	return best > 0 && c.current != c.best && cost > hopeless*best
 }
 
-func (c *chooser) noteTry(s sample) {
-	c.raw += int64(s.raw)
-	c.took += s.encode + s.write
-	if c.left -= int64(s.raw); c.left > 0 && !c.isHopeless(s) {
-		return
-	}
-	tried := c.current
-	k := &c.known[tried]
-	k.cost = max(float64(c.took)/float64(c.raw), 1e-9)
+// tried ends a try.
+func (c *chooser) tried(cost float64) {
+	k := &c.known[c.current]
+	k.cost = cost
 	if next, ok := c.unknown(); ok {
-		c.try(next, 0, firstTry)
+		c.begin(next, true, 0, firstWindow)
 		return
 	}
-	c.trying = false
 	best := c.cheapest()
-	if old := c.known[c.best].cost; best != c.best && c.known[best].cost > old*gain {
+	if c.known[best].cost > c.known[c.best].cost*gain {
 		best = c.best
 	}
-	if tried != best {
-		k.after = min(max(2*k.after, tryAfter), tryAtLast)
+	if c.current != best {
+		k.after = min(2*k.after, tryAtLast)
 	}
 	c.use(best)
 }
@@ -151,7 +174,8 @@ func (c *chooser) use(e Encoding) {
 	if e != c.best {
 		c.known[c.best].after = tryAfter
 	}
-	c.best, c.current, c.skip = e, e, warmUp
+	c.best = e
+	c.begin(e, false, warmUp, window)
 	for i := range c.known {
 		c.known[i].after = max(c.known[i].after, tryAfter)
 	}

@@ -128,6 +128,30 @@ func TestTheChoiceFollowsWhatChanges(t *testing.T) {
 	}
 }
 
+// A host that stands still now and then does not mislead it for long.
+func TestAStallIsNoReason(t *testing.T) {
+	for at := range 12 { // MiB after which it first stands still
+		c := newChooser(Auto)
+		l := linkOf(100e3)
+		var moved, slow int
+		for moved < 1<<30 {
+			const frame = framePages * PageSize
+			e := c.next(1 << 40)
+			took := frame / l.copies
+			if moved%(97<<20) == at<<20 {
+				took += 0.1
+			}
+			c.note(sample{raw: frame, encode: time.Duration(frame / compressible[e].speed * 1e9), write: time.Duration(took * 1e9)})
+			if moved += frame; e != None {
+				slow += frame
+			}
+		}
+		if slow > 40<<20 {
+			t.Errorf("stalls after %d MiB and every 97: %d MiB were compressed for nothing", at, slow>>20)
+		}
+	}
+}
+
 // The last epochs are small, and are not for trying things out.
 func TestSmallEpochsTryNothing(t *testing.T) {
 	c := newChooser(Auto)
