@@ -2,28 +2,33 @@ package pages
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
 // What the chooser goes by, in bytes of memory.
 const (
-	// window is what is measured as one: writes of a frame wait, or do not, as the
-	// connection's buffer has it. firstWindow is that of the first tries.
+	// window is what is measured as one, on each connection: writes of a frame wait,
+	// or do not, as the connection's buffer has it. firstWindow is that of the first
+	// tries.
 	window      = 2 << 20
 	firstWindow = 1 << 20
-	// warmUp is what a stretch with one encoding begins with and is not judged by:
-	// what the buffers hold then was put there by another.
+	// warmUp is what a stretch with one encoding begins with on each connection, and
+	// is not judged by: what the buffers hold then was put there by another.
 	warmUp = 4 << 20
 	// An encoding is tried again after tryAfter, and after twice as much each time
 	// that it was no better, up to tryAtLast.
-	tryAfter  = 256 << 20
-	tryAtLast = 4 << 30
-	// noTryBelow is what must be left of an epoch for a try: the last epochs should
-	// be as fast as is known how.
+	tryAfter  = 1 << 30
+	tryAtLast = 8 << 30
+	// noTryBelow is what must be left of an epoch on a connection for a try: the last
+	// epochs should be as fast as is known how.
 	noTryBelow = 48 << 20
 )
 
 const (
+	// windowTime is how long a window is at least. Where processors are short, it has
+	// the times in which others were served, which compressing makes more of.
+	windowTime = 20 * time.Millisecond
 	// An encoding is judged by the median of tryWindows, and of the last useWindows
 	// while it is in use: a host that stands still for a moment says nothing about it.
 	tryWindows = 3
@@ -34,12 +39,16 @@ const (
 	hopeless = 2
 )
 
-// chooser chooses how one connection encodes. It goes by what each encoding costs in
+// chooser chooses how all connections encode. It goes by what each encoding costs in
 // time for a byte of memory, compressing and writing together: where the link is slow
-// the latter is most of it, and a rate limit is a slow link.
+// the latter is most of it, and a rate limit is a slow link. It chooses for all at
+// once, since they share a link and processors: what is best for one connection
+// alone, while the others do something else, may be the worst for all.
 type chooser struct {
-	fixed Encoding // or Auto
+	fixed       Encoding // or Auto
+	connections int64
 
+	mu      sync.Mutex // guards what follows
 	known   [lastEncoding + 1]estimate
 	best    Encoding
 	current Encoding
@@ -63,28 +72,34 @@ type estimate struct {
 
 // sample is what one frame took.
 type sample struct {
-	raw           int // bytes of memory
+	as            Encoding // that next gave, whether it was of use or not
+	raw           int      // bytes of memory
 	encode, write time.Duration
 }
 
-func newChooser(e Encoding) *chooser {
-	c := &chooser{fixed: e, current: e}
+func newChooser(e Encoding, connections int) *chooser {
+	c := &chooser{fixed: e, connections: int64(connections), current: e}
 	if e == Auto {
 		c.begin(None, true, 0, firstWindow)
 	}
 	return c
 }
 
-// begin begins a stretch.
+// begin begins a stretch. Sizes are for each connection.
 func (c *chooser) begin(e Encoding, trying bool, skip, measure int64) {
-	c.current, c.trying, c.skip, c.measure = e, trying, skip, measure
+	c.current, c.trying, c.skip, c.measure = e, trying, skip*c.connections, measure*c.connections
 	c.raw, c.took, c.windows = 0, 0, 0
 }
 
-// next is the encoding of the next frame, when about so many bytes of the epoch are
-// left.
+// next is the encoding of a connection's next frame, when about so many bytes of the
+// epoch are left there.
 func (c *chooser) next(left int64) Encoding {
-	if c.fixed != Auto || c.trying || left < noTryBelow {
+	if c.fixed != Auto {
+		return c.fixed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trying || left < noTryBelow {
 		return c.current
 	}
 	for e := range c.known {
@@ -96,10 +111,15 @@ func (c *chooser) next(left int64) Encoding {
 	return c.current
 }
 
-// note takes what the last frame took.
+// note takes what a frame took.
 func (c *chooser) note(s sample) {
 	if c.fixed != Auto || s.raw == 0 {
 		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.as != c.current {
+		return // it was begun before the choice
 	}
 	raw := int64(s.raw)
 	for e := range c.known {
@@ -116,7 +136,7 @@ func (c *chooser) note(s sample) {
 	}
 	c.raw += raw
 	c.took += s.encode + s.write
-	if c.raw < c.measure {
+	if c.raw < c.measure || c.took < windowTime*time.Duration(c.connections) {
 		return
 	}
 	cost := max(float64(c.took)/float64(c.raw), 1e-9)

@@ -36,7 +36,6 @@ type out struct {
 	full    int    // bytes of data that are a frame
 	head    []byte
 	encoder encoder
-	chooser *chooser
 	left    int64 // bytes of the epoch that are not sent yet, or fewer
 	frames  uint64
 	listed  uint64 // pages in them
@@ -50,7 +49,7 @@ func newOut(s *Sender, conn net.Conn, own owner) *out {
 	return &out{
 		sender: s, conn: conn, wire: wire.New(conn), own: own,
 		runs: make([]run, 0, maxRuns), data: make([]byte, 0, framePages*PageSize), head: make([]byte, 0, headSize+maxRuns*runSize),
-		chooser: newChooser(s.options.Compression), done: make(chan struct{}, 1),
+		done: make(chan struct{}, 1),
 	}
 }
 
@@ -154,7 +153,8 @@ func (c *out) flush() error {
 	}
 	now := c.sender.clock.Now
 	begin := now()
-	as, data, err := c.encoder.encode(c.chooser.next(c.left), c.data, cap(c.data))
+	chosen := c.sender.chooser.next(c.left)
+	as, data, err := c.encoder.encode(chosen, c.data, cap(c.data))
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (c *out) flush() error {
 	if err := c.wire.Write(wire.TypeMemory, c.head, data); err != nil {
 		return err
 	}
-	c.chooser.note(sample{raw: len(c.data), encode: encoded.Sub(begin), write: now().Sub(encoded)})
+	c.sender.chooser.note(sample{as: chosen, raw: len(c.data), encode: encoded.Sub(begin), write: now().Sub(encoded)})
 	c.frames++
 	c.stats.Data += uint64(len(c.data))
 	c.stats.Wire += size

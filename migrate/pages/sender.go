@@ -47,6 +47,7 @@ type Sender struct {
 	options Options
 	clock   ratelimit.Clock
 	limit   *ratelimit.Limiter
+	chooser *chooser
 	outs    []*out
 	sent    pageBits // pages that the target has data of
 	readers sync.WaitGroup
@@ -77,7 +78,7 @@ func newSender(m Memory, conns []net.Conn, o Options, clock ratelimit.Clock) (*S
 		return nil, fmt.Errorf("send memory: %w", err)
 	}
 	s := &Sender{
-		memory: m, pages: n, options: o, clock: clock, limit: ratelimit.New(limitsOf(o.Rate), clock),
+		memory: m, pages: n, options: o, clock: clock, limit: ratelimit.New(limitsOf(o.Rate), clock), chooser: newChooser(o.Compression, len(conns)),
 		sent: newPageBits(n.pages), failed: make(chan struct{}),
 	}
 	for i, conn := range conns {
