@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"io"
+	"time"
 )
 
 // Preamble is what each side sends first.
@@ -13,6 +14,9 @@ const (
 	MinVersion uint16 = 1
 	Version    uint16 = 1
 )
+
+// parting is how long a preamble may still be on its way where the other side's was wrong.
+const parting = 100 * time.Millisecond
 
 // Greet sends the preamble and reads the other side's. Where the latter fails the
 // former may still be on its way until the stream is closed.
@@ -30,6 +34,10 @@ func (c *Conn) Greet() error {
 	}()
 	if err := readPreamble(c.stream); err != nil {
 		c.in.failed = err
+		select {
+		case <-sent: // so that the other side can tell what it has reached
+		case <-time.After(parting):
+		}
 		return err
 	}
 	return <-sent
