@@ -38,7 +38,7 @@ func parseAddress(text string) (Address, error) {
 	if path, ok := strings.CutPrefix(text, unixPrefix); ok {
 		switch {
 		case path == "":
-			return Address{}, errors.New("no path after unix:")
+			return Address{}, errors.New("there is no path after the colon")
 		case len(path) > maxPath:
 			return Address{}, fmt.Errorf("the path has %d bytes, at most %d are possible", len(path), maxPath)
 		case strings.ContainsRune(path, 0) || path[0] == '@':

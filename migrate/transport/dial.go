@@ -117,6 +117,10 @@ func interrupt(ctx context.Context, conn net.Conn) (stop func() bool) {
 // instead is why the context ended, where it did: what an interrupted call says of it
 // helps nobody.
 func instead(ctx context.Context, err error) error {
+	var late net.Error
+	if deadline, ok := ctx.Deadline(); ok && errors.As(err, &late) && late.Timeout() && !time.Now().Before(deadline) {
+		<-ctx.Done() // a dialer's own timer can be a moment ahead
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -10,8 +10,9 @@ type Options struct {
 	// Greeting is how long a connection may take until its first frame has
 	// arrived, the TLS handshake included; 10 s by default.
 	Greeting time.Duration
-	// Lost is how long what was sent over TCP may stay unacknowledged; 5 s by
-	// default. The kernel counts in milliseconds.
+	// Lost is how long what was sent over TCP may stay unacknowledged, and how long
+	// the other side may take nothing at all, alive or not; 5 s by default. The
+	// kernel counts in milliseconds (TCP_USER_TIMEOUT).
 	Lost time.Duration
 	// Pending is how many connections are greeted at a time; 32 by default.
 	Pending int
