@@ -28,6 +28,7 @@ const (
 	recordFile  = "host.json"
 	lockFile    = "lock"
 	execSocket  = "exec.sock"
+	netSocket   = "net.sock"
 	qmpSocket   = "qmp.sock"
 	consoleLog  = "console.log"
 	emulatorLog = "emulator.log"
@@ -42,8 +43,11 @@ const (
 // goes with it.
 const labCPU = "max,la57=off,xsave=off,avx=off,avx2=off,fma=off,f16c=off,pku=off,vaes=off,vpclmulqdq=off"
 
-// agentFD is the emulator's end of the agent's pipe.
-const agentFD = 3
+// Descriptors that the emulator inherits.
+const (
+	agentFD   = 3 // its end of the agent's pipe
+	segmentFD = 4 // its end of what carries Ethernet frames, in a host with a network
+)
 
 // baseCmdline makes a kernel start fast and steadily under emulation: no probe
 // of hardware that is not there, no self-test, no mitigation of a processor
@@ -58,6 +62,9 @@ var baseCmdline = []string{
 
 func kernelCmdline(s *Spec) string {
 	words := baseCmdline
+	if s.Network != "" {
+		words = append(words[:len(words):len(words)], s.member().Word())
+	}
 	if s.Cmdline != "" {
 		words = append(words[:len(words):len(words)], s.Cmdline)
 	}
@@ -67,7 +74,7 @@ func kernelCmdline(s *Spec) string {
 // arguments are the emulator's. It runs in the host's directory, which keeps
 // the names of sockets short.
 func arguments(s *Spec) []string {
-	return []string{
+	args := []string{
 		"-name", "hull-lab-" + s.Name,
 		"-nodefaults", "-no-user-config", "-no-reboot",
 		"-display", "none",
@@ -89,4 +96,11 @@ func arguments(s *Spec) []string {
 		"-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
 		"-device", "virtio-9p-pci,fsdev=root,mount_tag=" + RootTag,
 	}
+	if s.Network != "" {
+		args = append(args,
+			"-netdev", fmt.Sprintf("dgram,id=lab,local.type=fd,local.str=%d", segmentFD),
+			"-device", "virtio-net-pci,netdev=lab,romfile=,mac="+macOf(s.Number),
+		)
+	}
+	return args
 }

@@ -41,6 +41,24 @@ func TestArgumentsSayWhatTheSpecSays(t *testing.T) {
 	}
 }
 
+func TestArgumentsOfAHostWithANetwork(t *testing.T) {
+	s := testSpec()
+	if all := strings.Join(arguments(&s), " "); strings.Contains(all, "-netdev") || strings.Contains(all, "hull.lab=") {
+		t.Errorf("a host of its own has a network: %s", all)
+	}
+	s.Network, s.Number = "x", 7
+	args := arguments(&s)
+	if got := argument(t, args, "-netdev"); got != "dgram,id=lab,local.type=fd,local.str=4" {
+		t.Errorf("-netdev %q", got)
+	}
+	if got := argument(t, args, "-append"); !strings.Contains(got, " hull.lab=lab,52:54:0a:d5:00:07,10.213.0.7/24") {
+		t.Errorf("-append %q", got)
+	}
+	if all := strings.Join(args, " "); !strings.Contains(all, "mac=52:54:0a:d5:00:07") {
+		t.Errorf("no hardware address in %s", all)
+	}
+}
+
 // The base list is shared: a host's own words must not get into it.
 func TestCmdlineOfOneHostIsNotThatOfAnother(t *testing.T) {
 	a, b := testSpec(), testSpec()

@@ -52,6 +52,7 @@ type keeper struct {
 	dying     death // see died
 
 	listener *net.UnixListener
+	segment  *segment // nil without a network
 }
 
 // Keep is the whole life of a keeper: it runs the host of this directory, whose
@@ -151,6 +152,15 @@ func (k *keeper) startEmulator() (net.Conn, error) {
 	cmd.Dir = k.dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{theirs} // agentFD
+	if k.spec.Network != "" {
+		wire, err := k.join()
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		defer wire.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, wire) // segmentFD
+	}
 	// The kernel sends the signal when the thread that started the emulator
 	// ends, so that thread must be one that lasts: it waits for the emulator.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -220,6 +230,9 @@ func (k *keeper) run(ctx context.Context) error {
 		default:
 		}
 	})
+	if k.segment != nil {
+		s.names = &names{state: k.segment.state, network: k.segment.network}
+	}
 	served := make(chan error, 1)
 	go func() { served <- s.serve(ctx, k.listener) }()
 
@@ -244,6 +257,9 @@ func (k *keeper) run(ctx context.Context) error {
 		// A caller that does not read; it goes with this process.
 	}
 	_ = k.client.Close() // the host is ending anyway
+	if k.segment != nil {
+		k.segment.close()
+	}
 	err = errors.Join(err, k.stopEmulator())
 	if lost.unexpected {
 		return errors.Join(fmt.Errorf("lab host %q: %v", k.spec.Name, lost.why), err)

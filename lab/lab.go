@@ -62,6 +62,8 @@ type Status struct {
 	Mended    bool          `json:"mended"`
 	Emulator  string        `json:"emulator"` // which build, and why not mended
 	Throwaway bool          `json:"throwaway"`
+	Network   string        `json:"network,omitempty"`
+	Address   string        `json:"address,omitempty"` // on Network
 	Dir       string        `json:"dir"`
 
 	// Died and Why are when and how a dead host ended, as far as is known.
@@ -100,12 +102,15 @@ func (l *Lab) UpAll(ctx context.Context, specs []Spec) []UpResult {
 		return results
 	}
 	defer unlock()
+	members := l.numbers()
 	var all sync.WaitGroup
 	for i, spec := range specs {
-		all.Go(func() {
-			r := &results[i]
-			r.Status, r.Fresh, r.Err = l.up(ctx, spec.withDefaults())
-		})
+		r := &results[i]
+		spec = spec.withDefaults()
+		if r.Err = members.number(&spec); r.Err != nil {
+			continue
+		}
+		all.Go(func() { r.Status, r.Fresh, r.Err = l.up(ctx, spec) })
 	}
 	all.Wait()
 	return results
@@ -119,6 +124,8 @@ func (l *Lab) up(ctx context.Context, spec Spec) (_ *Status, fresh bool, err err
 	var remains string
 	status, err := l.Status(spec.Name)
 	switch {
+	case err == nil && status.State == Running && spec.Network != "" && spec.Network != status.Network:
+		return nil, false, fmt.Errorf("lab host %q: it runs already, with network %q and not %q: end it (hull lab down)", spec.Name, status.Network, spec.Network)
 	case err == nil && status.State == Running:
 		return status, false, nil
 	case err == nil && status.State == Starting:
@@ -148,6 +155,16 @@ func (l *Lab) Throwaway(ctx context.Context, spec Spec) (*Status, error) {
 	spec = spec.withDefaults()
 	spec.Name = fmt.Sprintf("%s%d-%x", throwawayPrefix, os.Getpid(), uint32(time.Now().UnixNano()))
 	spec.Throwaway = true
+	if spec.Network != "" { // its number is taken as soon as it has a directory
+		unlock, err := l.lockAll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+		if err := l.numbers().number(&spec); err != nil {
+			return nil, err
+		}
+	}
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
@@ -286,6 +303,9 @@ func (s *Status) describe(dir string) {
 	if spec, err := readAnySpec(dir); err == nil {
 		s.CPUs, s.Memory, s.Threads = spec.CPUs, spec.Memory, spec.Threads
 		s.Release, s.Throwaway = spec.Release, spec.Throwaway
+		if s.Network = spec.Network; s.Network != "" {
+			s.Address = addressOf(spec.Number).String()
+		}
 	}
 	r, err := readRecord(dir)
 	if err == nil {

@@ -72,11 +72,11 @@ func fakeEmulator(how string) int {
 	select {} // a host lives on without a client
 }
 
-// hereSpawner keeps the machine's caches.
+// hereSpawner keeps the machine's caches, and its names of hosts.
 type hereSpawner struct{ agent.Spawner }
 
 func (h hereSpawner) Start(p *agent.Program) (agent.Running, error) {
-	if strings.Contains(strings.Join(p.Args, " "), "drop_caches") {
+	if all := strings.Join(p.Args, " "); strings.Contains(all, "drop_caches") || strings.Contains(all, hostsFile) {
 		p.Args = []string{"/bin/true"}
 	}
 	return h.Spawner.Start(p)

@@ -73,7 +73,7 @@ func remainsIn(state string) []string {
 // of those. The caller has the lock of all hosts.
 func (l *Lab) bury(name string) (string, error) {
 	dir := filepath.Join(l.dirs.State, name)
-	for _, socket := range []string{execSocket, qmpSocket} {
+	for _, socket := range []string{execSocket, qmpSocket, netSocket} {
 		if err := os.Remove(filepath.Join(dir, socket)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("lab host %q: %q: remove: %w", name, socket, reason(err))
 		}

@@ -45,6 +45,7 @@ type server struct {
 	report  func(context.Context, string) string // why -> text
 	explain func(error) string                   // why a command failed, for its caller
 	down    func()                               // a caller wants the host to end
+	names   *names                               // of the host's network, or nil
 
 	mu       sync.Mutex
 	running  int       // commands
@@ -240,6 +241,9 @@ func (s *server) spawn(ctx context.Context, cmd agent.Command) (process, error) 
 	ctx, cancel := context.WithTimeoutCause(ctx, spawnTime, fmt.Errorf("the host did not answer within %v", spawnTime))
 	defer cancel()
 	refresh(ctx, s.spawner)
+	if s.names != nil {
+		s.names.tell(ctx, s.spawner)
+	}
 	return s.spawner.Spawn(ctx, cmd)
 }
 

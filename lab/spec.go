@@ -77,6 +77,13 @@ type Spec struct {
 	// could be mended.
 	Unmended bool `json:"unmended,omitempty"`
 
+	// Network joins the host to those of this lab with the same Network: a name as
+	// a host's, or empty for no network.
+	Network string `json:"network,omitempty"`
+
+	// Number is the host's on its network, from 1; the lab gives it out.
+	Number int `json:"number,omitempty"`
+
 	// Throwaway marks a host that lives for one command.
 	Throwaway bool `json:"throwaway,omitempty"`
 }
@@ -121,6 +128,12 @@ func (s *Spec) Validate() error {
 	}
 	if s.Threads != ThreadsMulti && s.Threads != ThreadsSingle {
 		bad("threads", "%q is neither %q nor %q", s.Threads, ThreadsMulti, ThreadsSingle)
+	}
+	if s.Network != "" && !validName(s.Network) {
+		bad("network", "%q: want at most %d lower-case letters, digits and dashes, a letter or digit first", s.Network, maxNameLen)
+	}
+	if s.Number != 0 && s.Network == "" || s.Number < 0 || s.Number > maxNumber {
+		bad("number", "%d on the network %q", s.Number, s.Network)
 	}
 	if s.BootTime < 0 {
 		bad("boot time", "%v is negative", s.BootTime)

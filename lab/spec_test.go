@@ -42,6 +42,9 @@ func TestSpecValidateNamesTheField(t *testing.T) {
 		"no initrd":         {func(s *Spec) { s.Initrd = "" }, "initrd"},
 		"relative emulator": {func(s *Spec) { s.Emulator = "qemu" }, "emulator"},
 		"long cmdline":      {func(s *Spec) { s.Cmdline = strings.Repeat("a", 2048) }, "cmdline"},
+		"network by a path": {func(s *Spec) { s.Network = "../x" }, "network"},
+		"number of none":    {func(s *Spec) { s.Number = 1 }, "number"},
+		"large number":      {func(s *Spec) { s.Network, s.Number = "x", 255 }, "number"},
 		"cmdline of two":    {func(s *Spec) { s.Cmdline = "a\nb" }, "cmdline"},
 	}
 	for name, test := range tests {

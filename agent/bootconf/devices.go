@@ -33,6 +33,9 @@ type Interface struct {
 	// apart.
 	MAC string `json:"mac"`
 
+	// Name is what the device is called from then on; empty leaves the kernel's.
+	Name string `json:"name,omitempty"`
+
 	// Address is an IPv4 address with its prefix, as in 10.0.0.2/24, or "dhcp".
 	Address string `json:"address"`
 
@@ -100,6 +103,9 @@ func (n *Interface) validate(bad func(field, format string, args ...any)) {
 	if !isMAC(n.MAC) {
 		bad("mac", "%q is not a MAC address", n.MAC)
 	}
+	if n.Name != "" && !isDeviceName(n.Name) {
+		bad("name", "%q is not the name of a network device", n.Name)
+	}
 	if n.Address != DHCP {
 		if p, err := netip.ParsePrefix(n.Address); err != nil || !p.Addr().Is4() {
 			bad("address", "%q is neither dhcp nor an IPv4 address with a prefix", n.Address)
@@ -115,6 +121,14 @@ func (n *Interface) validate(bad func(field, format string, args ...any)) {
 			bad(fmt.Sprintf("dns[%d]", i), "%q is not an address", s)
 		}
 	}
+}
+
+// isDeviceName accepts what the kernel does (IFNAMSIZ), less what would be odd on a
+// command line.
+func isDeviceName(s string) bool {
+	return len(s) > 0 && len(s) < 16 && strings.IndexFunc(s, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9')
+	}) < 0
 }
 
 // isMAC accepts six bytes in lower-case hexadecimal with colons, as the kernel

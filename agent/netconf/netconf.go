@@ -55,6 +55,13 @@ func (d *Devices) up(ctx context.Context, c bootconf.Interface) error {
 		return err
 	}
 	k := d.take(ctx, link)
+	if old := link.Attrs().Name; c.Name != "" && c.Name != old {
+		if err := netlink.LinkSetName(link, c.Name); err != nil {
+			k.end()
+			return fmt.Errorf("%s: rename to %s: %w", old, c.Name, err)
+		}
+		link.Attrs().Name = c.Name
+	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		k.end()
 		return fmt.Errorf("%s: up: %w", link.Attrs().Name, err)

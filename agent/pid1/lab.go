@@ -48,6 +48,7 @@ func (s *system) lab() error {
 		Spawner: local.NewSpawner(local.Options{Reaper: s.reaper, Cgroup: cgroup}),
 		Remark:  say,
 	})
+	s.joinLabNetwork()
 	failed := make(chan error, 1)
 	s.start(func() { failed <- servePort(server, s.conf.Lab.SerialPort) })
 	_ = mark(markMain)

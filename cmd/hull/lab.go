@@ -53,6 +53,7 @@ type labHostOptions struct {
 	cmdline  string
 	emulator string
 	unmended bool
+	network  string
 }
 
 func (o *labHostOptions) addFlags(cmd *cobra.Command, idle bool) {
@@ -65,6 +66,7 @@ func (o *labHostOptions) addFlags(cmd *cobra.Command, idle bool) {
 	f.StringVar(&o.cmdline, "append", "", "words to append to the kernel's command line")
 	f.StringVar(&o.emulator, "qemu", "", "the emulator (default: qemu-system-x86_64 in the PATH)")
 	f.BoolVar(&o.unmended, "unmended", false, "run the emulator as it is installed, with the bugs that are mended otherwise")
+	f.StringVar(&o.network, "network", "", "join the host to those of this `NAME`; it has an address there, which 'hull lab ls' shows")
 	if idle {
 		f.DurationVar(&o.idle, "idle", lab.DefaultIdle, "end the host when it was not used for so long (negative: never)")
 	}
@@ -94,6 +96,7 @@ func (o *labHostOptions) spec(ctx context.Context, a *app, name string) (lab.Spe
 		Cmdline:  o.cmdline,
 		Emulator: emulator,
 		Unmended: o.unmended,
+		Network:  o.network,
 	}, nil
 }
 
@@ -119,6 +122,9 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 func describe(s *lab.Status) string {
 	text := fmt.Sprintf("%d CPUs, %d MiB, kernel %s, up after %.1f s; emulator %s",
 		s.CPUs, s.Memory, s.Release, s.Boot.Seconds(), s.Emulator)
+	if s.Network != "" {
+		text += fmt.Sprintf("; %s on network %s", s.Address, s.Network)
+	}
 	if s.Replaced != "" {
 		text += "; the one before died: " + s.Replaced
 	}

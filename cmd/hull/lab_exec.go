@@ -78,7 +78,7 @@ func runLabExec(ctx context.Context, a *app, o labExecOptions, args []string) er
 		return err
 	}
 	status, err := l.Status(o.host)
-	running := err == nil && status.State == lab.Running
+	running := err == nil && status.State == lab.Running && (o.network == "" || o.network == status.Network)
 	switch {
 	case running:
 	case !o.up && errors.Is(err, lab.ErrNoHost):

@@ -52,7 +52,7 @@ func runLabLs(a *app, format string) error {
 		return enc.Encode(hosts)
 	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSTATE\tPID\tCPUS\tMEMORY\tKERNEL\tUP\tMENDED")
+	fmt.Fprintln(w, "NAME\tSTATE\tPID\tCPUS\tMEMORY\tKERNEL\tUP\tMENDED\tNETWORK")
 	for _, h := range hosts {
 		up := "-"
 		if h.State != lab.Dead && !h.Started.IsZero() {
@@ -62,7 +62,11 @@ func runLabLs(a *app, format string) error {
 		if h.Mended {
 			mended = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d MiB\t%s\t%s\t%s\n", h.Name, h.State, h.PID, h.CPUs, h.Memory, h.Release, up, mended)
+		network := "-"
+		if h.Network != "" {
+			network = h.Network + " " + h.Address
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d MiB\t%s\t%s\t%s\t%s\n", h.Name, h.State, h.PID, h.CPUs, h.Memory, h.Release, up, mended, network)
 	}
 	if err := w.Flush(); err != nil {
 		return err
