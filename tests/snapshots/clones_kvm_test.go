@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/manager"
+	"github.com/hullvm/hull/tests/guestload"
 )
 
 // TestClonesDrawOtherBytes has clones of one snapshot draw random bytes: in a program
@@ -20,10 +21,10 @@ func TestClonesDrawOtherBytes(t *testing.T) {
 func clonesDraw(t *testing.T, kernel string) {
 	w := newWorld(t)
 	source := w.boot(kind{kernel: kernel, memory: "224MiB", mebibytes: 2, seed: 4})
-	source.goesOn(source.do("report")) // it draws
+	source.GoesOn(source.Do("report")) // it draws
 	taken := w.snapshot(source)
 	thawed := time.Now()
-	source.goesOn(source.do("report"))
+	source.GoesOn(source.Do("report"))
 	drawn := &drawn{t: t, by: make(map[string]string)}
 	drawn.take(source, thawed)
 	source.end(true)
@@ -32,7 +33,7 @@ func clonesDraw(t *testing.T, kernel string) {
 		// then on is its own.
 		began := time.Now()
 		c := w.restore(taken, true)
-		c.goesOn(c.do("report"))
+		c.GoesOn(c.Do("report"))
 		drawn.take(c, began)
 		// It is a driver of the platform's bus since Linux 6.10.
 		driver := strings.Contains(c.exec("ls", "/sys/bus/acpi/drivers", "/sys/bus/platform/drivers"), "vmgenid")
@@ -57,7 +58,7 @@ type drawn struct {
 func (d *drawn) take(l *live, since time.Time) {
 	d.t.Helper()
 	time.Sleep(time.Second) // some draws of a busy worker
-	r := l.do("draws")
+	r := l.Do("draws")
 	// A tenth of a second is kept from either side of the moment: the clocks are two.
 	own := 0
 	for _, one := range r.Draws {
@@ -70,7 +71,7 @@ func (d *drawn) take(l *live, since time.Time) {
 		d.t.Errorf("%s: of %d draws none is its own", l.name, len(r.Draws))
 	}
 	d.add(l.name, r.Drawn)
-	d.add(l.name, l.exec("/data/plain/"+guestload, "draw"))
+	d.add(l.name, l.exec("/data/plain/"+guestload.Program, "draw"))
 }
 
 func (d *drawn) add(who, bytes string) {

@@ -2,7 +2,5 @@
 // what users want of them, with the engine, supervisors and jailed monitors that users
 // have.
 //
-// The test binary is also a program in the guest, guestload: it keeps the guest's
-// processors, memory, disks, streams, clocks and random numbers busy, and knows at any
-// moment whether all of them are as they should be.
+// The test binary is also the load of package guestload.
 package snapshots

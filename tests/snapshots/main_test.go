@@ -6,14 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/hullvm/hull/tests/guestload"
 )
-
-// guestload is what the test binary is called in the guest.
-const guestload = "guestload"
-
-// patience is how long a test waits for anything: long, because only a hang meets it.
-const patience = 90 * time.Second
 
 // Longer runs are for flags: these are what fits between two commits.
 var (
@@ -23,8 +18,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == guestload {
-		if err := guestMain(os.Args[1:]); err != nil {
+	if filepath.Base(os.Args[0]) == guestload.Program {
+		if err := guestload.Main(os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, "guestload:", err)
 			os.Exit(1)
 		}

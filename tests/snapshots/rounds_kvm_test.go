@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hullvm/hull/tests/guestload"
 )
 
 // TestRounds takes snapshots of a machine under load at random moments, and holds the
@@ -61,10 +63,10 @@ func (r *rounder) round() {
 		r.now("boot")
 	}
 	idle := []string{"0s", "20ms", "50ms", "200ms", "1s"}[r.random.IntN(5)]
-	r.source.do("idle " + idle)
-	r.source.talk()
+	r.source.Do("idle " + idle)
+	r.source.Talk()
 	time.Sleep(time.Duration(r.random.IntN(3000)) * time.Millisecond)
-	before := r.source.do("report")
+	before := r.source.Do("report")
 	r.now("idle " + idle)
 	paused := r.maybe(5)
 	if paused {
@@ -74,7 +76,7 @@ func (r *rounder) round() {
 	if paused {
 		r.must(r.Unpause(r.t.Context(), r.source.name))
 	}
-	r.source.do("idle " + calm)
+	r.source.Do("idle " + calm)
 	r.now(map[bool]string{false: "snapshot", true: "snapshot while paused"}[paused])
 	alone := r.maybe(2)
 	if alone {
@@ -83,7 +85,7 @@ func (r *rounder) round() {
 	}
 	clone := r.maybe(2)
 	restored := r.restore(taken, clone)
-	restored.do("idle " + calm)
+	restored.Do("idle " + calm)
 	r.now(strings.TrimRight(restored.name, "0123456789"))
 	if !alone { // both run at the same time
 		r.survives(before)
@@ -95,8 +97,8 @@ func (r *rounder) round() {
 	switch {
 	case r.maybe(4): // it does without its snapshot
 		r.forget(taken)
-		since := restored.do("check")
-		restored.goesOn(since)
+		since := restored.Do("check")
+		restored.GoesOn(since)
 		restored.quiet()
 		restored.end(false)
 		r.now("snapshot removed before the end")
@@ -116,43 +118,43 @@ func (r *rounder) kernel() string {
 }
 
 // survives holds the source to not having noticed.
-func (r *rounder) survives(before *report) {
+func (r *rounder) survives(before *guestload.Report) {
 	r.t.Helper()
 	l := r.source
-	since, exchanged := l.do("check"), l.talking.Load()
-	now := l.goesOn(since)
+	since, exchanged := l.Do("check"), l.Talking.Load()
+	now := l.GoesOn(since)
 	for stream, n := range now.Breaks {
 		if n != before.Breaks[stream] {
 			r.t.Errorf("%s: the stream %q has ended at the snapshot: %s", l.name, stream, now.Why[stream])
 		}
 	}
 	select {
-	case err := <-l.lost:
+	case err := <-l.Lost:
 		r.t.Errorf("%s: the host's stream has ended at the snapshot: %v", l.name, err)
 	case <-time.After(10 * time.Millisecond):
 	}
-	for end := time.Now().Add(patience); l.talking.Load() == exchanged; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(guestload.Patience); l.Talking.Load() == exchanged; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("%s: the host's stream hangs", l.name)
 		}
 	}
-	l.dated()
+	l.Dated()
 	l.quiet()
 }
 
 // isRestored holds a restored machine to going on where the source was.
-func (r *rounder) isRestored(l *live, before *report) {
+func (r *rounder) isRestored(l *live, before *guestload.Report) {
 	r.t.Helper()
-	l.dated()
-	since := l.do("check")
+	l.Dated()
+	since := l.Do("check")
 	for worker, n := range before.Progress {
 		if since.Progress[worker] < n {
 			r.t.Errorf("%s: %q is at %d, and was at %d before the snapshot", l.name, worker, since.Progress[worker], n)
 		}
 	}
-	l.goesOn(since)
+	l.GoesOn(since)
 	// What the host was at the other end of has ended, and was not left hanging.
-	now := l.await("streams to the host have ended", func(now *report) string {
+	now := l.Await("streams to the host have ended", func(now *guestload.Report) string {
 		for _, stream := range []string{"vsock", "user network"} {
 			if now.Breaks[stream] <= before.Breaks[stream] {
 				return stream
@@ -168,7 +170,7 @@ func (r *rounder) isRestored(l *live, before *report) {
 			r.t.Errorf("%s: the stream %q has ended %d times since the snapshot: %s", l.name, stream, n-before.Breaks[stream], now.Why[stream])
 		}
 	}
-	l.dated()
+	l.Dated()
 	l.quiet()
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/tests/guestload"
 )
 
 // world is a home for instances and snapshots, in folders of a test's own.
@@ -25,7 +26,7 @@ type world struct {
 	*manager.Manager
 
 	echo    net.Listener // of the host, on 127.0.0.1
-	answers answers
+	answers guestload.Answers
 	names   int
 }
 
@@ -48,14 +49,14 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, base: base, answers: make(answers)}
+	w := &world{t: t, base: base, answers: make(guestload.Answers)}
 	if w.Manager, err = manager.Open(dirs, nil); err != nil {
 		t.Fatal(err)
 	}
 	if w.echo, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	go serveEcho(w.echo, nil, nil)
+	go guestload.ServeEcho(w.echo, nil, nil)
 	t.Cleanup(w.cleanUp)
 	return w
 }
@@ -63,7 +64,7 @@ func newWorld(t *testing.T) *world {
 // cleanUp removes what is left, and tells of it where the test has failed.
 func (w *world) cleanUp() {
 	w.echo.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), guestload.Patience)
 	defer cancel()
 	list, err := w.List(ctx, manager.ListOptions{All: true})
 	if err != nil {
@@ -161,7 +162,7 @@ enabled = %v
 [init]
 exec = ["/data/plain/%s", "load", "%d", "%d", "10.0.2.254:%d", "/data/plain,/data/cow"]
 `, k.memory, k.more, k.kernel, raw, cow, filepath.Join(w.base, name+".sock"), k.balloon,
-		guestload, k.seed, k.mebibytes, w.echo.Addr().(*net.TCPAddr).Port)
+		guestload.Program, k.seed, k.mebibytes, w.echo.Addr().(*net.TCPAddr).Port)
 	machine, err := configs.Parse(name, []byte(text))
 	w.must(err)
 	_, err = w.Create(w.t.Context(), manager.CreateOptions{Machine: machine, Name: name})
@@ -181,7 +182,7 @@ func (w *world) images(name string) (raw, cow string) {
 	w.must(os.Mkdir(tree, 0o755))
 	text, err := os.ReadFile(program)
 	w.must(err)
-	w.must(os.WriteFile(filepath.Join(tree, guestload), text, 0o755))
+	w.must(os.WriteFile(filepath.Join(tree, guestload.Program), text, 0o755))
 	w.run("mkfs.ext4", "-q", "-d", tree, raw, "96M")
 	w.must(os.RemoveAll(tree))
 	w.run("mkfs.ext4", "-q", cow+".raw", "48M")

@@ -1,4 +1,4 @@
-package snapshots
+package guestload
 
 import (
 	"bufio"
@@ -18,22 +18,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Program is what a test's binary is called in a guest.
+const Program = "guestload"
+
 // Ports of vsock.
 const (
-	orderPort = 7000 // of the guest: a line in, a report out
-	inPort    = 7001 // of the guest: an echo
-	outPort   = 7002 // of the host: an echo
+	OrderPort = 7000 // of the guest: a line in, a report out
+	InPort    = 7001 // of the guest: an echo
+	OutPort   = 7002 // of the host: an echo
 )
 
-// report is what the load says of itself.
-type report struct {
+// Report is what the load says of itself.
+type Report struct {
 	Errors   []string          // what was not as it should be
 	Progress map[string]int64  // how often each worker went round
 	Breaks   map[string]int    // how often each stream to the host has ended
 	Why      map[string]string // what the last end of each was
 	Incoming int64             // streams of the host that are open
-	Chains   []link            // where each computation is
-	Draws    []draw            // the last random numbers that were drawn
+	Chains   []Link            // where each computation is
+	Draws    []Draw            // the last random numbers that were drawn
 	Late     int64             // the longest that a timer was late, in ns
 	Realtime int64             // ns since 1970
 	Drawn    string            // 32 random bytes
@@ -46,15 +49,15 @@ type load struct {
 	incoming, late atomic.Int64
 
 	mu sync.Mutex
-	r  report
+	r  Report
 
 	checks []func() error // look at all that a worker keeps; steps is held
 	chains []*chain
 	draws  *drawer
 }
 
-// guestMain is the whole program in the guest.
-func guestMain(args []string) error {
+// Main is the whole program in the guest.
+func Main(args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "draw":
 		b, err := drawBytes()
@@ -77,11 +80,11 @@ func guestLoad(args []string) error {
 	if err != nil {
 		return err
 	}
-	orders, err := vsock.Listen(orderPort, nil)
+	orders, err := vsock.Listen(OrderPort, nil)
 	if err != nil {
 		return err
 	}
-	l := &load{r: report{Progress: map[string]int64{}, Breaks: map[string]int{}, Why: map[string]string{}}}
+	l := &load{r: Report{Progress: map[string]int64{}, Breaks: map[string]int{}, Why: map[string]string{}}}
 	l.idle.Store(int64(500 * time.Millisecond))
 	processors, err := online()
 	if err != nil {
@@ -141,7 +144,7 @@ func (l *load) serve(c net.Conn) {
 	_ = json.NewEncoder(c).Encode(l.report(words)) // whoever asks sees that it is cut
 }
 
-func (l *load) report(words []string) report {
+func (l *load) report(words []string) Report {
 	b, err := drawBytes()
 	l.note(err)
 	l.mu.Lock()

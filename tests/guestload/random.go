@@ -1,4 +1,4 @@
-package snapshots
+package guestload
 
 import (
 	"encoding/hex"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// draw is a random number that was drawn, and the time on the wall clock after it.
-type draw struct {
+// Draw is a random number that was drawn, and the time on the wall clock after it.
+type Draw struct {
 	At    int64
 	Bytes string
 }
@@ -22,15 +22,15 @@ func drawBytes() (b [32]byte, err error) {
 // drawer keeps the last numbers that were drawn.
 type drawer struct {
 	mu   sync.Mutex
-	kept []draw
+	kept []Draw
 }
 
 const drawsKept = 400
 
-func (d *drawer) list() []draw {
+func (d *drawer) list() []Draw {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]draw{}, d.kept...)
+	return append([]Draw{}, d.kept...)
 }
 
 // draw draws for ever.
@@ -42,11 +42,11 @@ func (l *load) draw() {
 			if err != nil {
 				return err
 			}
-			d := draw{At: time.Now().UnixNano(), Bytes: hex.EncodeToString(b[:])}
+			d := Draw{At: time.Now().UnixNano(), Bytes: hex.EncodeToString(b[:])}
 			l.draws.mu.Lock()
 			l.draws.kept = append(l.draws.kept, d)
 			if over := len(l.draws.kept) - drawsKept; over > 0 {
-				l.draws.kept = append([]draw{}, l.draws.kept[over:]...)
+				l.draws.kept = append([]Draw{}, l.draws.kept[over:]...)
 			}
 			l.draws.mu.Unlock()
 		}

@@ -1,4 +1,4 @@
-package snapshots
+package guestload
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package snapshots
+package guestload
 
 import (
 	"crypto/sha256"
@@ -20,8 +20,8 @@ type chain struct {
 	digest [sha256.Size]byte
 }
 
-// link is a place in a chain.
-type link struct {
+// Link is a place in a chain.
+type Link struct {
 	Seed   uint64
 	N      int64
 	Digest string
@@ -42,10 +42,10 @@ func (c *chain) step() {
 	c.n++
 }
 
-func (c *chain) at() link {
+func (c *chain) at() Link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return link{Seed: c.seed, N: c.n, Digest: hex.EncodeToString(c.digest[:])}
+	return Link{Seed: c.seed, N: c.n, Digest: hex.EncodeToString(c.digest[:])}
 }
 
 // compute has a processor compute.
@@ -64,16 +64,16 @@ func (l *load) compute(seed uint64, cpu int) {
 	}()
 }
 
-// answers are the links of all chains that were asked for, as the host computes them.
+// Answers are the links of all chains that were asked for, as the host computes them.
 // A guest's answers come in any order, and mostly grow.
-type answers map[uint64]*answered
+type Answers map[uint64]*answered
 
 type answered struct{ marks []*chain } // one every so many steps
 
 const markEvery = 400
 
-// check holds a link against the host's.
-func (a answers) check(l link) error {
+// Check holds a link against the host's.
+func (a Answers) Check(l Link) error {
 	one := a[l.Seed]
 	if one == nil {
 		one = &answered{marks: []*chain{newChain(l.Seed)}}

@@ -1,4 +1,4 @@
-package snapshots
+package guestload
 
 import (
 	"bytes"
@@ -18,20 +18,20 @@ func (l *load) stream(seed uint64, host string) error {
 	if err != nil {
 		return err
 	}
-	go serveEcho(inside, nil, nil)
+	go ServeEcho(inside, nil, nil)
 	c, err := net.Dial("tcp", inside.Addr().String())
 	if err != nil {
 		return err
 	}
-	t := newTalk(c, seed)
-	go l.work("loopback", t.exchange)
+	t := NewTalk(c, seed)
+	go l.work("loopback", t.Exchange)
 
-	incoming, err := vsock.Listen(inPort, nil)
+	incoming, err := vsock.Listen(InPort, nil)
 	if err != nil {
 		return err
 	}
-	go serveEcho(incoming, func() { l.incoming.Add(1) }, func() { l.incoming.Add(-1) })
-	go l.outgoing("vsock", seed+1, func() (net.Conn, error) { return vsock.Dial(vsock.Host, outPort, nil) })
+	go ServeEcho(incoming, func() { l.incoming.Add(1) }, func() { l.incoming.Add(-1) })
+	go l.outgoing("vsock", seed+1, func() (net.Conn, error) { return vsock.Dial(vsock.Host, OutPort, nil) })
 	if host != "-" {
 		go l.outgoing("user network", seed+2, func() (net.Conn, error) { return net.DialTimeout("tcp", host, 10*time.Second) })
 	}
@@ -48,9 +48,9 @@ func (l *load) outgoing(name string, seed uint64, dial func() (net.Conn, error))
 			continue // the host listens soon
 		}
 		l.went(name + " dialled")
-		t := newTalk(c, seed)
+		t := NewTalk(c, seed)
 		for err == nil {
-			if err = t.exchange(); err == nil {
+			if err = t.Exchange(); err == nil {
 				l.went(name)
 				l.rest()
 			}
@@ -63,8 +63,8 @@ func (l *load) outgoing(name string, seed uint64, dial func() (net.Conn, error))
 	}
 }
 
-// talk is this end of a stream to an echo.
-type talk struct {
+// Talk is this end of a stream to an echo.
+type Talk struct {
 	conn      net.Conn
 	choice    *rand.Rand
 	sent, got []byte
@@ -72,12 +72,13 @@ type talk struct {
 	wrong     error // bytes that were not those that were sent
 }
 
-func newTalk(c net.Conn, seed uint64) *talk {
-	return &talk{conn: c, choice: rand.New(rand.NewPCG(seed, 1)), sent: make([]byte, 32<<10), got: make([]byte, 32<<10)}
+// NewTalk is a talk over a connection; the seed chooses what is sent.
+func NewTalk(c net.Conn, seed uint64) *Talk {
+	return &Talk{conn: c, choice: rand.New(rand.NewPCG(seed, 1)), sent: make([]byte, 32<<10), got: make([]byte, 32<<10)}
 }
 
-// exchange sends random bytes, and compares what comes back.
-func (t *talk) exchange() error {
+// Exchange sends random bytes, and compares what comes back.
+func (t *Talk) Exchange() error {
 	n := 1 + t.choice.IntN(len(t.sent))
 	for i := range n {
 		t.sent[i] = byte(mix(uint64(t.exchanged)+uint64(i)) >> 11)
@@ -104,9 +105,9 @@ func (t *talk) exchange() error {
 	return nil
 }
 
-// serveEcho sends back what comes, on all connections of a listener until that is
+// ServeEcho sends back what comes, on all connections of a listener until that is
 // closed.
-func serveEcho(l net.Listener, begins, ends func()) {
+func ServeEcho(l net.Listener, begins, ends func()) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
