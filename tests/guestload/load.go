@@ -14,18 +14,18 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mdlayher/vsock"
 	"golang.org/x/sys/unix"
 )
 
 // Program is what a test's binary is called in a guest.
 const Program = "guestload"
 
-// Ports of vsock.
+// Ports. Those of the guest are there by vsock and by TCP.
 const (
 	OrderPort = 7000 // of the guest: a line in, a report out
 	InPort    = 7001 // of the guest: an echo
-	OutPort   = 7002 // of the host: an echo
+	OutPort   = 7002 // of the host, by vsock: an echo
+	EchoPort  = 7003 // of the guest, by UDP: an echo
 )
 
 // Report is what the load says of itself.
@@ -40,6 +40,9 @@ type Report struct {
 	Late     int64             // the longest that a timer was late, in ns
 	Realtime int64             // ns since 1970
 	Drawn    string            // 32 random bytes
+	Nonce    string            // 32 random bytes that were drawn once, and are only in memory
+	Gap      int64             // the longest that the guest stood still, in ns, since "spin on"
+	Uptime   int64             // ns since the load began, by the monotonic clock
 }
 
 // load is all workers of a guest.
@@ -47,6 +50,10 @@ type load struct {
 	idle           atomic.Int64 // ns that a worker rests between two steps
 	steps          sync.RWMutex // held for reading in each step, for writing while all is checked
 	incoming, late atomic.Int64
+
+	nonce      [nonceSize]byte
+	beats      atomic.Uint64
+	spins, gap atomic.Int64
 
 	mu sync.Mutex
 	r  Report
@@ -80,11 +87,14 @@ func guestLoad(args []string) error {
 	if err != nil {
 		return err
 	}
-	orders, err := vsock.Listen(OrderPort, nil)
+	orders, err := listen(OrderPort)
 	if err != nil {
 		return err
 	}
 	l := &load{r: Report{Progress: map[string]int64{}, Breaks: map[string]int{}, Why: map[string]string{}}}
+	if l.nonce, err = drawBytes(); err != nil {
+		return err
+	}
 	l.idle.Store(int64(500 * time.Millisecond))
 	processors, err := online()
 	if err != nil {
@@ -108,7 +118,19 @@ func guestLoad(args []string) error {
 	}
 	l.draw()
 	l.churn(seed)
+	if err := l.serveDatagrams(); err != nil {
+		return err
+	}
 	fmt.Println("load: ready")
+	ended := make(chan error)
+	for _, o := range orders {
+		go func() { ended <- l.take(o) }()
+	}
+	return <-ended
+}
+
+// take serves those who have an order.
+func (l *load) take(orders net.Listener) error {
 	for {
 		c, err := orders.Accept()
 		if err != nil {
@@ -118,7 +140,9 @@ func guestLoad(args []string) error {
 	}
 }
 
-// serve does what a connection's only line says, and reports.
+// serve does what an order says: idle DURATION (how long workers rest), beat ADDRESS
+// DURATION, spin on or off, check (all that is kept), draws, or report. It is
+// a connection's only line; the answer is a report.
 func (l *load) serve(c net.Conn) {
 	defer c.Close()
 	line, err := bufio.NewReader(c).ReadString('\n')
@@ -137,6 +161,14 @@ func (l *load) serve(c net.Conn) {
 			l.note(check())
 		}
 		l.steps.Unlock()
+	case len(words) == 3 && words[0] == "beat":
+		d, err := time.ParseDuration(words[2])
+		if err == nil {
+			err = l.beat(words[1], d)
+		}
+		l.note(err)
+	case len(words) == 2 && words[0] == "spin":
+		l.spin(words[1] == "on")
 	case len(words) == 1 && (words[0] == "report" || words[0] == "draws"):
 	default:
 		l.note(fmt.Errorf("what is %q?", line))
@@ -163,6 +195,7 @@ func (l *load) report(words []string) Report {
 		r.Errors = append(r.Errors, err.Error())
 	}
 	r.Realtime = now.Nano()
+	r.Nonce, r.Gap, r.Uptime = l.nonceText(), l.gap.Load(), int64(monotonic())
 	r.Errors = slices.Clone(r.Errors)
 	r.Progress, r.Breaks, r.Why = maps.Clone(r.Progress), maps.Clone(r.Breaks), maps.Clone(r.Why)
 	return r

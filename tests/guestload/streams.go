@@ -26,14 +26,16 @@ func (l *load) stream(seed uint64, host string) error {
 	t := NewTalk(c, seed)
 	go l.work("loopback", t.Exchange)
 
-	incoming, err := vsock.Listen(InPort, nil)
+	incoming, err := listen(InPort)
 	if err != nil {
 		return err
 	}
-	go ServeEcho(incoming, func() { l.incoming.Add(1) }, func() { l.incoming.Add(-1) })
+	for _, i := range incoming {
+		go ServeEcho(i, func() { l.incoming.Add(1) }, func() { l.incoming.Add(-1) })
+	}
 	go l.outgoing("vsock", seed+1, func() (net.Conn, error) { return vsock.Dial(vsock.Host, OutPort, nil) })
 	if host != "-" {
-		go l.outgoing("user network", seed+2, func() (net.Conn, error) { return net.DialTimeout("tcp", host, 10*time.Second) })
+		go l.outgoing("outside", seed+2, func() (net.Conn, error) { return net.DialTimeout("tcp", host, 10*time.Second) })
 	}
 	return nil
 }

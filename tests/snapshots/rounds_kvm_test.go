@@ -155,7 +155,7 @@ func (r *rounder) isRestored(l *live, before *guestload.Report) {
 	l.GoesOn(since)
 	// What the host was at the other end of has ended, and was not left hanging.
 	now := l.Await("streams to the host have ended", func(now *guestload.Report) string {
-		for _, stream := range []string{"vsock", "user network"} {
+		for _, stream := range []string{"vsock", "outside"} {
 			if now.Breaks[stream] <= before.Breaks[stream] {
 				return stream
 			}
