@@ -43,13 +43,17 @@ func (s *side) leftovers() (left []string) {
 	return append(append(left, s.groups()...), s.mounts()...)
 }
 
-// groups are the control groups of instances: below Hull's own, which stays.
+// groups are the control groups of instances: below Hull's own, which stays, as does that
+// of supervisors, whose processes are looked for above.
 func (s *side) groups() (left []string) {
 	found, err := filepath.Glob(filepath.Join(s.group, "*", "*", "cgroup.procs"))
 	if err != nil {
 		return []string{err.Error()}
 	}
 	for _, f := range found {
+		if filepath.Base(filepath.Dir(f)) == "hull.supervisors" {
+			continue
+		}
 		left = append(left, "control group "+filepath.Dir(f))
 	}
 	return left
