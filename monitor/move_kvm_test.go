@@ -421,3 +421,34 @@ func TestStatesThatAMachineCannotTake(t *testing.T) {
 	must(t, m.client.Kill(timed(t)))
 	m.ends(control.Exit{Reason: "kill"})
 }
+
+// What is tracked since a snapshot is tracked through a move that comes to nothing.
+func TestAMoveKeepsWhatASnapshotTracks(t *testing.T) {
+	m := start(t, asmCounters, "", nil)
+	must(t, m.client.Start(timed(t)))
+	must(t, m.client.Pause(timed(t)))
+	base, _ := mustSave(t, m, control.SaveOptions{Track: "first"})
+	must(t, m.client.Resume(timed(t)))
+	next := incoming(t, "")
+	ours, theirs := pairs(t, 1)
+	join(t, m, next, ours, theirs, control.MoveOptions{})
+	for range 3 {
+		_, err := m.client.MovePass(timed(t))
+		must(t, err)
+	}
+	must(t, m.client.Pause(timed(t)))
+	_, err := m.client.MoveLast(timed(t), file(t, nil))
+	must(t, err)
+	must(t, m.client.EndMove(timed(t)))
+	must(t, m.client.Resume(timed(t)))
+	must(t, m.client.Pause(timed(t)))
+	held, _ := mustSave(t, m, control.SaveOptions{Over: &control.Over{Snapshot: "first"}})
+	whole, _ := mustSave(t, m, control.SaveOptions{})
+	if laidOver(t, base.Memory, held) != laidOver(t, whole.Memory) {
+		t.Error("the first memory, with what changed, is not what it is")
+	}
+	for _, m := range []*machine{m, next} {
+		must(t, m.client.Kill(timed(t)))
+		m.ends(control.Exit{Reason: "kill"})
+	}
+}
