@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/tests/guestload"
+	"github.com/hullvm/hull/tests/twohosts"
 )
 
 // beats are what a guest sends to outside, each with a number: two machines that run with
@@ -29,7 +29,7 @@ type beats struct {
 
 func (w *world) listenBeats(nonce string) *beats {
 	w.t.Helper()
-	c, err := w.outside.listenPacket(outsideAddress + ":0")
+	c, err := w.network.Outside.ListenPacket(twohosts.OutsideAddress + ":0")
 	w.must(err)
 	b := &beats{conn: c, nonce: nonce}
 	w.t.Cleanup(b.close)
@@ -103,72 +103,4 @@ func (b *beats) check(t *testing.T) {
 	for _, e := range b.errors {
 		t.Error(e)
 	}
-}
-
-// pings sends a datagram to a guest each millisecond, and notes when it comes back: the
-// longest gap between two that did is how long the guest was away for others.
-type pings struct {
-	conn net.Conn
-	stop chan struct{}
-	work sync.WaitGroup
-
-	mu     sync.Mutex
-	back   int
-	at     time.Time
-	gap    time.Duration
-	number uint64
-}
-
-const pingEvery = time.Millisecond
-
-func (w *world) ping() *pings {
-	w.t.Helper()
-	c, err := w.outside.dial("udp4", fmt.Sprintf("%s:%d", guestAddress, guestload.EchoPort))
-	w.must(err)
-	p := &pings{conn: c, stop: make(chan struct{})}
-	p.work.Go(p.send)
-	p.work.Go(p.receive)
-	return p
-}
-
-func (p *pings) send() {
-	tick := time.NewTicker(pingEvery)
-	defer tick.Stop()
-	for n := uint64(1); ; n++ {
-		select {
-		case <-p.stop:
-			return
-		case <-tick.C:
-			_, _ = p.conn.Write(binary.LittleEndian.AppendUint64(nil, n)) // it may be refused while nobody is there
-		}
-	}
-}
-
-func (p *pings) receive() {
-	b := make([]byte, 64)
-	for {
-		n, err := p.conn.Read(b)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil || n != 8 {
-			continue
-		}
-		now := time.Now()
-		p.mu.Lock()
-		if p.back > 0 {
-			p.gap = max(p.gap, now.Sub(p.at))
-		}
-		p.back++
-		p.at = now
-		p.mu.Unlock()
-	}
-}
-
-// end stops, and returns how many came back, and the longest gap between two.
-func (p *pings) end() (back int, gap time.Duration) {
-	close(p.stop)
-	p.conn.Close()
-	p.work.Wait()
-	return p.back, p.gap
 }

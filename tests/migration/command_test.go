@@ -55,7 +55,7 @@ func (s *side) start(args ...string) *command {
 	s.must(err)
 	defer group.Close()
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
-	s.must(s.net.do(func() error {
+	s.must(s.net.Do(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 			return fmt.Errorf("mounts: %w", err)
 		}

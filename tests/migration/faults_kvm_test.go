@@ -138,10 +138,10 @@ func TestTheLinkIsUnplugged(t *testing.T) {
 	for _, p := range []phase{phases[3], phases[6], phases[10]} {
 		t.Logf("=== %v", p.Point)
 		a, before, release := m.hold(p.Point)
-		w.unplug()
+		w.must(w.network.Unplug())
 		release()
 		time.Sleep(silence)
-		w.plug()
+		w.must(w.network.Plug())
 		m.ends(a, before, p.cut...)
 		m.move()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/tests/guestload"
+	"github.com/hullvm/hull/tests/twohosts"
 )
 
 // moving is an instance with the load in it, wherever it is.
@@ -61,12 +62,12 @@ address = "%s/24"
 enabled = true
 [init]
 exec = ["/data/plain/%s", "load", "7", "8", "%s", "/data/plain,/data/cow"]
-`, *memory, *kernel, m.images[0], m.images[1], tapName, bridgeName, guestAddress, guestload.Program, w.echo.Addr())
+`, *memory, *kernel, m.images[0], m.images[1], "tap0", twohosts.Bridge, twohosts.GuestAddress, guestload.Program, w.echo.Addr())
 	w.must(os.WriteFile(file, []byte(text), 0o600))
 	on.hull("create", "--name", name, file)
 	on.hull("start", name)
 	m.Visitor = guestload.NewVisitor(w.t, name, w.answers, func(port int) (net.Conn, error) {
-		return w.outside.dial("tcp4", fmt.Sprintf("%s:%d", guestAddress, port))
+		return w.network.Outside.Dial("tcp4", fmt.Sprintf("%s:%d", twohosts.GuestAddress, port))
 	})
 	first := m.Await("the load answers, and speaks with outside", func(r *guestload.Report) string {
 		if r.Progress["outside"] == 0 {

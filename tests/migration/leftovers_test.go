@@ -37,7 +37,11 @@ func (s *side) leftovers() (left []string) {
 			left = append(left, filepath.Join(dir, e.Name()))
 		}
 	}
-	for _, d := range s.devices(s.t) {
+	devices, err := s.network.Devices(s.index)
+	if err != nil {
+		left = append(left, err.Error())
+	}
+	for _, d := range devices {
 		left = append(left, "network device "+d)
 	}
 	return append(append(left, s.groups()...), s.mounts()...)

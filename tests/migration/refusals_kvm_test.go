@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hullvm/hull/tests/migration/faultproxy"
+	"github.com/hullvm/hull/tests/twohosts"
 )
 
 // refused begins a move that must not succeed, and returns what the two sides say. The
@@ -60,9 +61,9 @@ func TestRefusals(t *testing.T) {
 		},
 		{
 			name:   "the target has no bridge of that name",
-			before: func() { w.must(to.net.do(func() error { return rename(bridgeName, "other") })) },
-			after:  func() { w.must(to.net.do(func() error { return rename("other", bridgeName) })) },
-			says:   bridgeName, receive: plain, migrate: plain,
+			before: func() { w.must(w.network.RenameBridge(to.index, twohosts.Bridge, "other")) },
+			after:  func() { w.must(w.network.RenameBridge(to.index, "other", twohosts.Bridge)) },
+			says:   twohosts.Bridge, receive: plain, migrate: plain,
 		},
 		{
 			name: "the target has too little memory", receive: plain, migrate: plain,

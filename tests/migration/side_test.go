@@ -16,6 +16,7 @@ import (
 
 	"github.com/hullvm/hull/guest"
 	"github.com/hullvm/hull/internal/guesttest"
+	"github.com/hullvm/hull/tests/twohosts"
 )
 
 // side is one host of a world: folders, a network, and a control group that its commands
@@ -23,7 +24,8 @@ import (
 type side struct {
 	*world
 	name    string
-	net     *namespace
+	index   int
+	net     *twohosts.Namespace
 	home    string
 	run     string
 	group   string // a directory
@@ -32,10 +34,10 @@ type side struct {
 
 const groupRoot = "/sys/fs/cgroup"
 
-func (w *world) newSide(name string) *side {
+func (w *world) newSide(i int, name string) *side {
 	w.t.Helper()
 	s := &side{
-		world: w, name: name, net: newNamespace(w.t),
+		world: w, name: name, net: w.network.Sides[i], index: i, address: twohosts.Addresses[i],
 		home: filepath.Join(w.base, name, "s"), run: filepath.Join(w.base, name, "r"),
 		group: filepath.Join(groupRoot, fmt.Sprintf("hulltest-%d-%s", os.Getpid(), name)),
 	}

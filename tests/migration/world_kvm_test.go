@@ -17,7 +17,7 @@ func TestAGuestThatStays(t *testing.T) {
 		before := m.Do("spin on")
 		p := w.ping()
 		time.Sleep(time.Second)
-		back, away := p.end()
+		back, away := p.End()
 		stood := time.Duration(m.Do("spin off").Gap)
 		t.Logf("side %s: %d datagrams came back, the longest time without one was %v, without a beat %v; the guest stood still for %v", s.name, back, away, m.beats.longest(), stood)
 		if back == 0 || stood == 0 {

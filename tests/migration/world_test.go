@@ -12,6 +12,7 @@ import (
 
 	"github.com/hullvm/hull/internal/guesttest"
 	"github.com/hullvm/hull/tests/guestload"
+	"github.com/hullvm/hull/tests/twohosts"
 )
 
 // world is two hosts in one kernel, and somebody outside whom their guests speak with.
@@ -21,7 +22,7 @@ type world struct {
 	programs string
 	cache    string
 	sides    [2]*side
-	outside  *namespace
+	network  *twohosts.Network
 	echo     net.Listener
 	answers  guestload.Answers
 	names    int
@@ -57,15 +58,17 @@ func newHosts(t *testing.T) *world {
 		w.programs, err = filepath.Abs("../../bin")
 		w.must(err)
 	}
-	w.outside = newNamespace(t)
+	if w.network, err = twohosts.New(); err != nil {
+		guesttest.Missing(t, err.Error())
+	}
+	t.Cleanup(func() { w.network.Close() })
 	for i, name := range []string{"a", "b"} {
-		s := w.newSide(name)
+		s := w.newSide(i, name)
 		w.sides[i] = s
 		t.Cleanup(s.end)
 	}
 	t.Cleanup(w.tell)
-	w.network()
-	w.echo, err = w.outside.listen(outsideAddress + ":0")
+	w.echo, err = w.network.Outside.Listen(twohosts.OutsideAddress + ":0")
 	w.must(err)
 	t.Cleanup(func() { w.echo.Close() })
 	go guestload.ServeEcho(w.echo, nil, nil)
@@ -89,6 +92,20 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// shape gives the link of moves a quality (twohosts.Shape).
+func (w *world) shape(words ...string) {
+	w.t.Helper()
+	w.must(w.network.Shape(words...))
+}
+
+// ping begins to ping the guest from outside.
+func (w *world) ping() *twohosts.Pings {
+	w.t.Helper()
+	p, err := w.network.Ping(guestload.EchoPort)
+	w.must(err)
+	return p
 }
 
 // other is the side that s is not.
