@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hullvm/hull/tests/guestload"
 )
 
@@ -44,44 +42,18 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// start starts hull with arguments: in the side's network, in its control group, and with
-// that as the root of all groups.
+// start starts hull with arguments on this side.
 func (s *side) start(args ...string) *command {
 	s.t.Helper()
 	c := &command{side: s, cmd: exec.Command(filepath.Join(s.programs, "hull"), args...), ended: make(chan struct{})}
 	c.cmd.Env = s.env()
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
-	group, err := os.Open(s.leaf())
-	s.must(err)
-	defer group.Close()
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
-	s.must(s.net.Do(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-			return fmt.Errorf("mounts: %w", err)
-		}
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			return fmt.Errorf("mounts: %w", err)
-		}
-		if err := unix.Mount(s.group, groupRoot, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("control groups: %w", err)
-		}
-		return c.cmd.Start()
-	}))
+	s.must(s.Start(c.cmd))
 	go func() {
 		_ = c.cmd.Wait() // the state says it
 		close(c.ended)
 	}()
 	return c
-}
-
-// leaf is the control group in which a command begins. Once one of Hull's has made groups
-// there, the side's own may hold no process: Hull moves those that it finds into this.
-func (s *side) leaf() string {
-	leaf := filepath.Join(s.group, "init")
-	if _, err := os.Stat(leaf); err == nil {
-		return leaf
-	}
-	return s.group
 }
 
 // wait waits for the command's end, and returns its exit status: 128 and more is a signal.

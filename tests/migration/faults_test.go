@@ -37,7 +37,7 @@ func (m *moving) settled(a *attempt) (is outcome) {
 		case source == "running" && target == "running":
 			m.t.Fatal(at)
 		case source == "running" && gone(target):
-			if len(a.to.processes("hull-vmm")) > 0 {
+			if len(a.to.Processes("hull-vmm")) > 0 {
 				return at + ", which has a monitor" // the move may go on without who asked for it
 			}
 			is = stays
@@ -48,7 +48,7 @@ func (m *moving) settled(a *attempt) (is outcome) {
 		case source == "handed-over" && gone(target):
 			is = undecided
 			// It goes on asking; whether there is an answer shows when the target is over.
-			if len(a.to.processes("hull-supervisor")) > 0 {
+			if len(a.to.Processes("hull-supervisor")) > 0 {
 				return at
 			}
 		default:
@@ -181,7 +181,7 @@ func (v victim) signal(a *attempt, sig syscall.Signal) {
 		c.signal(sig)
 		return
 	}
-	for _, pid := range s.processes(v.program) {
+	for _, pid := range s.Processes(v.program) {
 		_ = syscall.Kill(pid, sig) // it may be gone by now
 	}
 }

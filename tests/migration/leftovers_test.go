@@ -21,7 +21,7 @@ func (s *side) nothingIsLeft() {
 
 func (s *side) leftovers() (left []string) {
 	for _, program := range []string{"hull-supervisor", "hull-vmm", "hull-netd", "hull-fsd"} {
-		for _, pid := range s.processes(program) {
+		for _, pid := range s.Processes(program) {
 			left = append(left, fmt.Sprintf("process %d, %s", pid, program))
 		}
 	}
@@ -50,7 +50,7 @@ func (s *side) leftovers() (left []string) {
 // groups are the control groups of instances: below Hull's own, which stays, as does that
 // of supervisors, whose processes are looked for above.
 func (s *side) groups() (left []string) {
-	found, err := filepath.Glob(filepath.Join(s.group, "*", "*", "cgroup.procs"))
+	found, err := filepath.Glob(filepath.Join(s.Group, "*", "*", "cgroup.procs"))
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -36,9 +36,9 @@ func (m *moving) attempt(plan faultproxy.Plan, more ...string) *attempt {
 	a := &attempt{from: from, to: m.other(from)}
 	var address string
 	a.receive, address = a.to.wait()
-	l, err := from.net.Listen("127.0.0.1:0")
+	l, err := from.Net.Listen("127.0.0.1:0")
 	m.must(err)
-	a.proxy = faultproxy.New(l, func() (net.Conn, error) { return from.net.Dial("tcp4", address) }, plan)
+	a.proxy = faultproxy.New(l, func() (net.Conn, error) { return from.Net.Dial("tcp4", address) }, plan)
 	m.t.Cleanup(a.proxy.Close)
 	a.migrate = from.start(append([]string{"migrate", m.name, "--to", a.proxy.Addr(), "--plaintext"}, more...)...)
 	return a

@@ -225,5 +225,5 @@ func TestCtrlC(t *testing.T) {
 // limitMemory bounds all that runs on a side.
 func (s *side) limitMemory(most string) {
 	s.t.Helper()
-	s.must(os.WriteFile(filepath.Join(s.group, "memory.max"), []byte(most), 0))
+	s.must(os.WriteFile(filepath.Join(s.Group, "memory.max"), []byte(most), 0))
 }

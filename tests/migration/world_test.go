@@ -65,7 +65,11 @@ func newHosts(t *testing.T) *world {
 	for i, name := range []string{"a", "b"} {
 		s := w.newSide(i, name)
 		w.sides[i] = s
-		t.Cleanup(s.end)
+		t.Cleanup(func() {
+			if err := s.End(); err != nil {
+				t.Errorf("side %s: %v", name, err)
+			}
+		})
 	}
 	t.Cleanup(w.tell)
 	w.echo, err = w.network.Outside.Listen(twohosts.OutsideAddress + ":0")
@@ -136,7 +140,7 @@ func (w *world) tell() {
 		return
 	}
 	for _, s := range w.sides {
-		w.t.Logf("side %s: processes %v", s.name, s.processes(""))
+		w.t.Logf("side %s: processes %v", s.name, s.Processes(""))
 		files, _ := filepath.Glob(filepath.Join(s.home, "instances", "*", "*"))
 		for _, f := range files {
 			switch filepath.Base(f) {
