@@ -64,6 +64,10 @@ bench-devices: build setup ## Disks, networks, vsock, idle load beside QEMU (doc
 bench-instances: build setup ## Start time and memory of an instance, lists, many at once (docs/benchmarks.md)
 	@scripts/bench-instances.sh $(BENCHFLAGS)
 
+.PHONY: bench-migrate
+bench-migrate: build setup ## Moves of running machines beside QEMU's (docs/benchmarks.md)
+	@scripts/bench-migrate.sh $(BENCHFLAGS)
+
 .PHONY: bench-snapshots
 bench-snapshots: build setup ## Restores, snapshots and clones beside QEMU and containers (docs/benchmarks.md)
 	@scripts/bench-snapshots.sh $(BENCHFLAGS)

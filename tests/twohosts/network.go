@@ -1,12 +1,14 @@
 package twohosts
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -151,4 +153,25 @@ func (n *Network) RenameBridge(side int, from, to string) error {
 		}
 		return nil
 	})
+}
+
+// Attach puts a network device that is about to be made, as a tap by who opens it, on the
+// bridge of a side.
+func (n *Network) Attach(ctx context.Context, side int, device string) error {
+	for {
+		err := n.Sides[side].Do(func() error {
+			if err := onBridge(device); err != nil {
+				return err
+			}
+			return up(device)
+		})
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
