@@ -17,11 +17,16 @@ func (s *Set) addDisk(c *configs.Disk) error {
 	if len(files) == 0 {
 		return fmt.Errorf("%s: no descriptor was handed over", name)
 	}
-	image, err := disk.OpenFile(files[0], files[1:], disk.Options{
-		Format: string(c.Format), ReadOnly: c.ReadOnly, Direct: c.Direct, Lock: true,
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	how := disk.Options{Format: string(c.Format), ReadOnly: c.ReadOnly, Direct: c.Direct, Lock: true}
+	var image disk.Image
+	if s.options.Late {
+		late := disk.NewLate(files[0], files[1:], how)
+		s.late[c.Name], image = late, late
+	} else {
+		var err error
+		if image, err = disk.OpenFile(files[0], files[1:], how); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	s.onClose(name, image.Close)
 	d, err := blk.New(blk.Config{
@@ -41,5 +46,20 @@ func (s *Set) addDisk(c *configs.Disk) error {
 	}
 	s.Disks[c.Name], s.Images[c.Name] = d, image
 	s.add(label, d)
+	return nil
+}
+
+// OpenDisks opens the images of disks that were made with Options.Late, when nobody
+// else writes to them any more.
+func (s *Set) OpenDisks() error {
+	for name, late := range s.late {
+		image, err := late.Open()
+		if err != nil {
+			return fmt.Errorf("disk %q: %w", name, err)
+		}
+		s.Images[name] = image
+		s.Disks[name].Resize() // it has a size now
+	}
+	s.late = nil
 	return nil
 }

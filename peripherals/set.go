@@ -31,6 +31,10 @@ type Options struct {
 	// the files; nil refuses them.
 	VsockHost vsock.Host
 
+	// Late leaves the images of disks closed until OpenDisks: another machine writes to
+	// them still.
+	Late bool
+
 	Log *slog.Logger // nil to log nothing
 }
 
@@ -71,6 +75,7 @@ type Set struct {
 
 	options Options
 	files   *handover.Files
+	late    map[string]*disk.Late
 	drains  []func(time.Duration) error
 	closers []closer // in the order of making
 }
@@ -88,7 +93,7 @@ func New(m *configs.Machine, files *handover.Files, o Options) (_ *Set, err erro
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Set{
-		options: o, files: files,
+		options: o, files: files, late: make(map[string]*disk.Late),
 		Disks: make(map[string]*blk.Device), Images: make(map[string]disk.Image), Nets: make(map[string]*net.Device),
 	}
 	defer func() {

@@ -30,6 +30,9 @@ type Options struct {
 	// broker.
 	Monitor bool
 
+	// Unlocked leaves the files of disks unlocked: another host has the machine still.
+	Unlocked bool
+
 	// KVM is the path of the KVM device for Monitor; empty means /dev/kvm.
 	KVM string
 
@@ -53,7 +56,8 @@ type Host struct {
 	Published []string
 
 	options Options
-	closers []closer // in the order of opening
+	disks   []diskFile // for Monitor
+	closers []closer   // in the order of opening
 }
 
 // closer ends something that Files alone do not end.
@@ -99,7 +103,7 @@ func Open(ctx context.Context, m *configs.Machine, o Options) (_ *Host, err erro
 // closed before: the processes end by themselves then, and are killed where they
 // do not.
 func (h *Host) Close() error {
-	errs := []error{h.Files.Close()}
+	errs := []error{h.Files.Close(), h.closeDisks()}
 	for _, c := range slices.Backward(h.closers) {
 		if err := c.close(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: close: %w", c.name, err))
