@@ -10,7 +10,7 @@ import (
 )
 
 // DefaultPort is that of an address that names none.
-const DefaultPort = 7420
+const DefaultPort = 8476
 
 const (
 	unixPrefix = "unix:"

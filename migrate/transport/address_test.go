@@ -7,12 +7,12 @@ import (
 
 func TestAddresses(t *testing.T) {
 	for text, want := range map[string]Address{
-		"host":                      {Host: "host", Port: 7420},
+		"host":                      {Host: "host", Port: 8476},
 		"host.example:99":           {Host: "host.example", Port: 99},
-		"10.0.0.1":                  {Host: "10.0.0.1", Port: 7420},
+		"10.0.0.1":                  {Host: "10.0.0.1", Port: 8476},
 		"10.0.0.1:0":                {Host: "10.0.0.1"},
 		":65535":                    {Port: 65535},
-		"[::1]":                     {Host: "::1", Port: 7420},
+		"[::1]":                     {Host: "::1", Port: 8476},
 		"[fe80::1%eth0]:22":         {Host: "fe80::1%eth0", Port: 22},
 		"unix:/run/a b.sock":        {Path: "/run/a b.sock"},
 		"unix:./" + long(maxPath-2): {Path: "./" + long(maxPath-2)},

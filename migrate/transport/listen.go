@@ -62,12 +62,32 @@ func Listen(ctx context.Context, a Address, config *tls.Config, o Options) (*Lis
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
 		a.Port = uint16(tcp.Port)
 	}
+	return serve(l, a, config, o), nil
+}
+
+// Serve is Listen on a socket that another process has made, and that it closes. Its
+// Address is not known.
+func Serve(l net.Listener, config *tls.Config, o Options) *Listener {
+	return serve(l, Address{}, config, o)
+}
+
+func serve(l net.Listener, a Address, config *tls.Config, o Options) *Listener {
 	listener := &Listener{
 		address: a, inner: l, config: config, options: o.orDefaults(),
 		openings: make(chan *Opening), closing: make(chan struct{}),
 	}
 	listener.all.Go(listener.serve)
-	return listener, nil
+	return listener
+}
+
+// Socket makes a socket that listens, and removes one of a unix address that nobody
+// listens on any more. Serve, in any process, takes what comes to it.
+func Socket(ctx context.Context, a Address) (net.Listener, error) {
+	l, err := listen(ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", a, err)
+	}
+	return l, nil
 }
 
 func listen(ctx context.Context, a Address) (net.Listener, error) {

@@ -1,0 +1,80 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+
+	"github.com/hullvm/hull/migrate/handoff"
+	"github.com/hullvm/hull/migrate/wire"
+)
+
+// sendLog gives the target the instance's log, and returns when it is kept there. The
+// machine runs there already.
+func (p *sender) sendLog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.options.Patience.Logs, fmt.Errorf("it took more than %v", p.options.Patience.Logs))
+	defer cancel()
+	if p.link == nil {
+		return errors.New("log: the connection is gone")
+	}
+	sent := make(chan error, 1)
+	go func(link Link) {
+		w := &logWriter{link: link, sum: sha256.New()}
+		err := p.source.Log(ctx, w.part)
+		if err == nil {
+			err = w.end()
+		}
+		sent <- err
+	}(p.link)
+	for done := sent; ; {
+		select {
+		case err := <-done:
+			if err != nil {
+				return fmt.Errorf("log: %w", err)
+			}
+			done = nil
+		case h := <-p.happened:
+			if h.link != p.link {
+				continue
+			}
+			if h.note != nil {
+				h.note(p)
+			}
+			if p.farewell {
+				return nil
+			}
+			if h.event == handoff.LinkLost {
+				return fmt.Errorf("log: %w", h.err)
+			}
+		case <-ctx.Done():
+			_ = p.link.Close() // whoever writes to it is done then
+			return fmt.Errorf("log: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// logWriter sends a log.
+type logWriter struct {
+	link   Link
+	sum    hash.Hash
+	length uint64
+}
+
+func (w *logWriter) part(b []byte) error {
+	for len(b) > 0 {
+		n := min(len(b), wire.MaxLogPart)
+		if err := w.link.Write(wire.Log{Offset: w.length, Data: b[:n]}); err != nil {
+			return err
+		}
+		w.sum.Write(b[:n])
+		w.length += uint64(n)
+		b = b[n:]
+	}
+	return nil
+}
+
+func (w *logWriter) end() error {
+	return w.link.Write(wire.LogEnd{Length: w.length, SHA256: [sha256.Size]byte(w.sum.Sum(nil))})
+}
