@@ -107,7 +107,7 @@ func kinded(err error) error {
 		return err
 	case errors.Is(err, store.ErrNotFound):
 		kind = instance.KindNotFound
-	case errors.Is(err, store.ErrNameTaken):
+	case errors.Is(err, store.ErrNameTaken), errors.Is(err, store.ErrExists):
 		kind = instance.KindNameTaken
 	case errors.Is(err, store.ErrCorrupt):
 		kind = instance.KindCorrupt

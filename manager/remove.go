@@ -49,6 +49,9 @@ func (m *Manager) remove(ctx context.Context, id string, force bool) error {
 	if err := m.clear(ctx, id, st); err != nil {
 		return err
 	}
+	if err := m.noteArrival(st); err != nil {
+		return err
+	}
 	if err := m.store.Remove(id); err != nil {
 		return kinded(err)
 	}

@@ -19,15 +19,30 @@ func (m *Manager) settle(ctx context.Context, id string) (*instance.State, error
 		return nil, kinded(err)
 	}
 	if !lost {
+		if st.NeverArrived() {
+			return nil, m.forgetArrival(id)
+		}
 		return st, nil
 	}
 	if err := m.clear(ctx, id, st); err != nil {
 		m.log.Warn("clear away", "instance", id, "cause", err)
 	}
+	if st.NeverArrived() {
+		return nil, m.forgetArrival(id)
+	}
 	if d, err := m.store.Description(id); err == nil {
 		m.emitEnd(d, st.Exit)
 	}
 	return st, nil
+}
+
+// forgetArrival removes an instance whose machine never came. Its session's record
+// stays, for who asks.
+func (m *Manager) forgetArrival(id string) error {
+	if err := m.store.Remove(id); err != nil {
+		return kinded(err)
+	}
+	return &instance.Error{Kind: instance.KindNotFound, Err: fmt.Errorf("instance %s: its machine was to come from another host, and did not", instance.ShortID(id))}
 }
 
 // clearTime is how long processes may take to end that were killed: one that the
@@ -41,7 +56,7 @@ func (m *Manager) clear(ctx context.Context, id string, st *instance.State) erro
 	defer cancel()
 	// A supervisor that was killed at its start has not written down that there is a
 	// group.
-	err := clearGroup(ctx, id)
+	err := m.dirs.clearGroup(ctx, id)
 	if st.Cgroup == "" && cgroup.Available() != nil {
 		err = nil
 	}

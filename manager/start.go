@@ -6,12 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/hullvm/hull/internal/environ"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
 )
@@ -43,11 +40,22 @@ func (m *Manager) start(ctx context.Context, id string) error {
 		return wrongState("it is %s", st.Status)
 	case st.Restarting:
 		return wrongState("it is being started again")
+	case st.Gone():
+		return m.goneError(id, st)
 	}
 	if started, err := m.awaitSupervisorsEnd(ctx, id); err != nil || started {
 		return err
 	}
 	return m.spawn(ctx, id)
+}
+
+// goneError is why a machine does not start that was given to another host.
+func (m *Manager) goneError(id string, st *instance.State) error {
+	name := instance.ShortID(id)
+	if d, err := m.store.Description(id); err == nil {
+		name = d.Name
+	}
+	return st.GoneError(name)
 }
 
 func wrongState(format string, args ...any) error {
@@ -100,16 +108,9 @@ func (m *Manager) spawn(ctx context.Context, id string) error {
 		return err
 	}
 	defer words.Close()
-	guest := m.dirs.Guest
-	cmd := exec.Command(filepath.Join(guest.Programs, "hull-supervisor"),
-		"-id", id, "-state", m.dirs.State, "-run", m.dirs.Run, "-ready", fmt.Sprint(readyFD),
-		"-kernels", guest.Kernels, "-cache", guest.Cache, "-programs", guest.Programs)
-	cmd.Env = environ.Lean()
-	cmd.Dir = "/"
+	cmd := m.supervisorCommand("-id", id)
 	cmd.Stderr = words
 	cmd.ExtraFiles = []*os.File{theirs}
-	// Signals of the caller's terminal are not for it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {

@@ -38,7 +38,7 @@ func (m *Manager) stats(ctx context.Context, id string) (*Stats, error) {
 	if !st.Status.Live() {
 		return s, nil // nothing is used
 	}
-	if err := hostStats(s, st); err != nil {
+	if err := m.hostStats(s, st); err != nil {
 		return nil, err
 	}
 	if st.Status != instance.Running {
@@ -59,13 +59,13 @@ func (m *Manager) stats(ctx context.Context, id string) (*Stats, error) {
 }
 
 // hostStats is what the host counts. The machine may end meanwhile.
-func hostStats(s *Stats, st *instance.State) error {
+func (m *Manager) hostStats(s *Stats, st *instance.State) error {
 	if st.Cgroup == "" {
 		rss, err := residentSize(st.Monitor)
 		s.MemoryUsage = rss
 		return ignoreGone(err)
 	}
-	g, err := groupStats(s.ID)
+	g, err := m.dirs.groupStats(s.ID)
 	s.CPUTime, s.MemoryUsage, s.BlockRead, s.BlockWritten = g.CPUTime, g.MemoryUsage, g.ReadBytes, g.WriteBytes
 	return ignoreGone(err)
 }

@@ -25,7 +25,7 @@ func TestCompletionOfRefs(t *testing.T) {
 		"policy":           {[]string{"update", "--restart", ""}, "no\non-failure\nalways\nunless-stopped\n:4\n"},
 		"format":           {[]string{"ps", "--format", ""}, "table\njson\n:4\n"},
 		"signal":           {[]string{"kill", "-s", ""}, "KILL\nTERM\nINT\nHUP\nQUIT\nUSR1\nUSR2\n:4\n"},
-		"filter":           {[]string{"events", "-f", ""}, "instance=\nimage=\nlabel=\nevent=create\nevent=start\nevent=die\nevent=stop\nevent=kill\nevent=pause\nevent=unpause\nevent=restart\nevent=reboot\nevent=oom\nevent=destroy\nevent=rename\nevent=update\nevent=exec_start\n:4\n"},
+		"filter":           {[]string{"events", "-f", ""}, "instance=\nimage=\nlabel=\nevent=create\nevent=start\nevent=die\nevent=stop\nevent=kill\nevent=pause\nevent=unpause\nevent=migrate\nevent=restart\nevent=reboot\nevent=oom\nevent=destroy\nevent=rename\nevent=update\nevent=snapshot\nevent=exec_start\n:4\n"},
 		"nothing":          {[]string{"ps", ""}, ":4\n"},
 		"to keep":          {[]string{"snapshot", "create", ""}, "web\trunning, debian-cloud\ndb\tpaused, debian-cloud\n:4\n"},
 		"name of snapshot": {[]string{"snapshot", "create", "web", ""}, ":4\n"},

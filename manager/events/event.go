@@ -19,6 +19,7 @@ const (
 	Kill    = "kill" // attribute signal
 	Pause   = "pause"
 	Unpause = "unpause"
+	Migrate = "migrate" // attribute to or from, the other host's address
 	Restart = "restart" // by the policy
 	Reboot  = "reboot"  // by the guest; attribute reason
 	OOM     = "oom"
@@ -33,7 +34,7 @@ const (
 
 // Actions are all of them.
 var Actions = []string{
-	Create, Start, Die, Stop, Kill, Pause, Unpause, Restart, Reboot, OOM, Destroy, Rename, Update, ExecStart,
+	Create, Start, Die, Stop, Kill, Pause, Unpause, Migrate, Restart, Reboot, OOM, Destroy, Rename, Update, Snapshot, ExecStart,
 }
 
 // Ended is the attributes of Die.

@@ -18,7 +18,7 @@ func Again(p configs.RestartPolicy, e Exit, tries int) bool {
 // AgainAfterLoss reports whether an instance whose supervisor is gone is to be
 // started again when the host's manager looks after them all.
 func AgainAfterLoss(p configs.RestartPolicy, s *State) bool {
-	if s.Status != Exited {
+	if s.Status != Exited || s.Gone() {
 		return false
 	}
 	switch p.Mode() {

@@ -17,22 +17,29 @@ const (
 	Paused   Status = "paused"   // its vCPUs are held
 	Stopping Status = "stopping" // it was asked to end
 	Exited   Status = "exited"   // it ran, and has an Exit
+
+	Receiving  Status = "receiving"   // its machine arrives from another host, and has not run here
+	HandedOver Status = "handed-over" // another host may run its machine; it is held here
 )
 
 // Statuses are all of them, in the order of an instance's life.
-var Statuses = []Status{Created, Running, Paused, Stopping, Exited}
+var Statuses = []Status{Created, Receiving, Running, Paused, Stopping, HandedOver, Exited}
 
 // Live reports whether an instance of this status has a supervisor and a monitor.
-func (s Status) Live() bool { return s == Running || s == Paused || s == Stopping }
+func (s Status) Live() bool {
+	return s == Running || s == Paused || s == Stopping || s == Receiving || s == HandedOver
+}
 
 // moves is the table of legal moves: from each status, those to which an instance
 // may go. A machine that cannot be started again stays where it was.
 var moves = map[Status][]Status{
-	Created:  {Running},
-	Running:  {Paused, Stopping, Exited},
-	Paused:   {Running, Stopping, Exited},
-	Stopping: {Exited},
-	Exited:   {Running},
+	Created:    {Running},
+	Receiving:  {Running, Paused, Exited},
+	Running:    {Paused, Stopping, HandedOver, Exited},
+	Paused:     {Running, Stopping, HandedOver, Exited},
+	Stopping:   {Exited},
+	HandedOver: {Running, Paused, Exited},
+	Exited:     {Running},
 }
 
 // Reason is why an instance ended.
@@ -49,6 +56,7 @@ const (
 	OutOfMemory   Reason = "out of memory"  // the kernel ended the monitor over its memory limit
 	MonitorCrash  Reason = "monitor crash"  // the monitor ended without a word
 	InternalError Reason = "internal error" // KVM or the monitor could not go on
+	Migrated      Reason = "migrated"       // its machine runs on another host
 	Lost          Reason = "lost"           // the supervisor is gone: killed, or the host went down
 )
 
@@ -100,6 +108,10 @@ type State struct {
 	Published []string `json:"published,omitempty"` // ports of the host that lead to the guest
 	Held      []string `json:"held,omitempty"`      // what holds the monitor
 	NotHeld   []string `json:"not_held,omitempty"`  // what does not, and why
+
+	// Migration is the last one that has a word in where the machine may run; nil for
+	// none.
+	Migration *Migration `json:"migration,omitempty"`
 }
 
 // MoveError says that an instance cannot go from where it stands to where it was

@@ -12,12 +12,14 @@ import (
 // from, columns to, in the order of Statuses.
 func TestMovesAreTheTable(t *testing.T) {
 	legal := [][]int{
-		//        created running paused stopping exited
-		/*created */ {0, 1, 0, 0, 0},
-		/*running */ {0, 0, 1, 1, 1},
-		/*paused  */ {0, 1, 0, 1, 1},
-		/*stopping*/ {0, 0, 0, 0, 1},
-		/*exited  */ {0, 1, 0, 0, 0},
+		//           created receiving running paused stopping handed-over exited
+		/*created    */ {0, 0, 1, 0, 0, 0, 0},
+		/*receiving  */ {0, 0, 1, 1, 0, 0, 1},
+		/*running    */ {0, 0, 0, 1, 1, 1, 1},
+		/*paused     */ {0, 0, 1, 0, 1, 1, 1},
+		/*stopping   */ {0, 0, 0, 0, 0, 0, 1},
+		/*handed-over*/ {0, 0, 1, 1, 0, 0, 1},
+		/*exited     */ {0, 0, 1, 0, 0, 0, 0},
 	}
 	for i, from := range Statuses {
 		for j, to := range Statuses {
@@ -61,6 +63,20 @@ func TestCheckRefusesWhatNobodyWrote(t *testing.T) {
 		if s.Check() == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// What another host may run is started by no policy.
+func TestAMachineThatWasHandedOverStaysWhereItIs(t *testing.T) {
+	s := State{Version: 1, Status: Exited, Exit: &Exit{Code: CodeKilled, Reason: Lost}, Migration: &Migration{Role: Source, Peer: "other:8476"}}
+	for _, p := range []configs.RestartPolicy{"always", "unless-stopped", "on-failure"} {
+		if AgainAfterLoss(p, &s) {
+			t.Errorf("%s: started again", p)
+		}
+	}
+	s.Migration.Role = Target // it came here, and is this host's
+	if !AgainAfterLoss("always", &s) {
+		t.Error("a machine that came here is not started again")
 	}
 }
 

@@ -31,6 +31,9 @@ type beginning struct {
 // beginning finds what the machine begins as. An instance that was made of a snapshot
 // goes on from it once: what its disks hold later is of another moment.
 func (l *launcher) beginning(ctx context.Context, x supervisor.Launch) (*beginning, error) {
+	if x.Incoming {
+		return &beginning{close: func() {}}, nil
+	}
 	if x.First && x.Description.Snapshot != nil {
 		return l.goesOn(ctx, x)
 	}

@@ -13,8 +13,8 @@ import (
 // How long the programs of a guest may take to be stopped before a snapshot, and
 // their agent to answer: one that does not is none that could tell a clone who it is.
 const (
-	freezeTime = 15 * time.Second
-	thawTime   = 15 * time.Second
+	freezeTime = time.Minute
+	thawTime   = time.Minute
 )
 
 // freeze stops the guest's programs, so that those of a clone do not go on before it

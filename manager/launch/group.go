@@ -16,14 +16,14 @@ import (
 // Group makes the control group of an instance, with its limits. Where this host
 // lets nobody make one there is none, which is a failure for an instance that has
 // limits. What an earlier supervisor left in it is ended.
-func Group(ctx context.Context, d *instance.Description) (supervisor.Group, error) {
+func Group(ctx context.Context, dirs manager.Dirs, d *instance.Description) (supervisor.Group, error) {
 	if err := cgroup.Available(); err != nil {
 		if d.CPUs != 0 || d.MemoryLimit != 0 {
 			return nil, &instance.Error{Kind: instance.KindUnsupported, Err: fmt.Errorf("limits: this host has no control group for the instance: %w; leave out [limits], or run as root on a host with cgroups", err)}
 		}
 		return nil, nil
 	}
-	name := manager.GroupName(d.ID)
+	name := dirs.GroupName(d.ID)
 	limits := limitsOf(d.CPUs, d.MemoryLimit)
 	g, err := cgroup.Create(name, limits)
 	if errors.Is(err, os.ErrExist) {

@@ -31,7 +31,10 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 		return nil, err
 	}
 	defer begin.close()
-	m := &machine{description: x.Machine, renewal: begin.renewal, origin: begin.origin, ended: make(chan struct{})}
+	m := &machine{
+		description: x.Machine, renewal: begin.renewal, origin: begin.origin, ended: make(chan struct{}),
+		dirs: l.dirs, id: x.Description.ID, arrived: x.Incoming,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())
@@ -39,6 +42,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 	}()
 	m.host, err = host.Open(ctx, x.Machine, host.Options{
 		Programs: l.dirs.Guest.Programs, Messages: x.Messages, Monitor: true, KVM: x.Description.KVM, Placed: x.Placed,
+		Unlocked: x.Incoming,
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func (l *launcher) Start(ctx context.Context, x supervisor.Launch) (_ supervisor
 	m.process, err = spawn.Start(ctx, spawn.Config{
 		Program: filepath.Join(l.dirs.Guest.Programs, "hull-vmm"),
 		Machine: x.Machine, Kernel: begin.kernel, Initrd: begin.initrd, Cmdline: begin.cmdline,
-		State: begin.state, Memory: begin.memory, Layers: begin.layers,
+		State: begin.state, Memory: begin.memory, Layers: begin.layers, Incoming: x.Incoming,
 		Host: m.host, Control: listener, Serial: x.Console, Stderr: m.messages.theirs,
 		Jail: !x.Description.Unconfined, UID: userOf(x.Description.ID), AllowSlowKVM: x.Description.SlowKVM, Placed: x.Placed,
 	})

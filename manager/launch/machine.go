@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/configs"
+	"github.com/hullvm/hull/manager"
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
 	"github.com/hullvm/hull/monitor/control"
@@ -23,6 +25,11 @@ type machine struct {
 	renewal     *renewal               // of the guest before its programs go on; nil for one that boots
 	origin      *supervisor.SnapshotID // what the machine went on from; nil for one that boots
 	save        save                   // the last; each of its steps ends before the next begins
+	dirs        manager.Dirs
+	id          string      // the instance's
+	unlocked    atomic.Bool // others may have the disks: the guest may not go on like that
+	owned       atomic.Bool // of a machine that arrives: it is written down that it is this host's
+	arrived     bool        // the machine has not been let go since it came from another host
 
 	host     *host.Host
 	process  *spawn.Process
@@ -99,7 +106,17 @@ func (m *machine) Pause(ctx context.Context) error {
 	return m.ask(ctx, func(c *control.Client) error { return c.Pause(ctx) })
 }
 
+// Resume lets the guest go on. One that was handed over gets its disks back first.
 func (m *machine) Resume(ctx context.Context) error {
+	if m.unlocked.Load() {
+		if err := m.host.LockDisks(); err != nil {
+			return err
+		}
+		m.unlocked.Store(false)
+	}
+	if m.arrived {
+		return m.Enter(ctx, false)
+	}
 	return m.ask(ctx, func(c *control.Client) error { return c.Resume(ctx) })
 }
 
@@ -141,6 +158,10 @@ func (m *machine) askToEnd(ctx context.Context) error {
 	}
 	return errors.Join(c.Kill(ctx), c.Close())
 }
+
+// Discard ends the monitor at once: in an orderly end it might write to disks that
+// another host has.
+func (m *machine) Discard() { _ = m.process.Kill() } // it fails for one that has ended
 
 func (m *machine) SetBalloon(ctx context.Context, size uint64) error {
 	return m.ask(ctx, func(c *control.Client) error { return c.SetBalloon(ctx, size) })

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -32,13 +33,15 @@ func Main(args []string) int {
 	f.StringVar(&o.Dirs.Guest.Kernels, "kernels", "", "the `folder` of kernel bundles")
 	f.StringVar(&o.Dirs.Guest.Cache, "cache", "", "the `folder` of what can be made again")
 	f.StringVar(&o.Dirs.Guest.Programs, "programs", "", "the `folder` of Hull's programs")
+	receive := f.String("receive", "", "the `JSON` of what is waited for, where there is no instance yet")
+	socket := f.Int("socket", -1, "the `descriptor` that listens, with -receive")
 	f.IntVar(&ready, "ready", -1, "the `descriptor` on which to say that the instance runs, or why not")
 	// There is one of these processes for each instance, and little to do in it.
 	debug.SetGCPercent(gcPercent)
 	if err := f.Parse(args); err != nil {
 		return statusUsage
 	}
-	if f.NArg() > 0 || o.ID == "" || o.Dirs.State == "" || o.Dirs.Run == "" || ready < 0 {
+	if f.NArg() > 0 || (o.ID == "") == (*receive == "") || (*receive == "") != (*socket < 0) || o.Dirs.State == "" || o.Dirs.Run == "" || ready < 0 {
 		fmt.Fprintln(os.Stderr, `hull-supervisor: hull starts this program, for one instance; see "hull start --help"`)
 		return statusUsage
 	}
@@ -54,9 +57,23 @@ func Main(args []string) int {
 		<-signals
 		close(stop)
 	}()
-	if err := Run(context.Background(), o); err != nil {
+	run := func() error { return Run(context.Background(), o) }
+	if *receive != "" {
+		syscall.CloseOnExec(*socket)
+		run = func() error { return receiveMain(o, *receive, os.NewFile(uintptr(*socket), "socket")) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintf(os.Stderr, "hull-supervisor: %v\n", err)
 		return statusFailed
 	}
 	return statusDone
+}
+
+// receiveMain is Main of a process that waits for a machine.
+func receiveMain(o Options, what string, socket *os.File) error {
+	r := ReceiveOptions{Dirs: o.Dirs, Socket: socket, Ready: o.Ready, Stop: o.Stop}
+	if err := json.Unmarshal([]byte(what), &r.Options); err != nil {
+		return fmt.Errorf("-receive: %w", err)
+	}
+	return Receive(context.Background(), r)
 }

@@ -44,11 +44,16 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil || !remove {
 		return err
 	}
-	m, err := manager.Open(o.Dirs, nil)
+	return removeInstance(ctx, o.Dirs, o.ID)
+}
+
+// removeInstance removes an instance whose last run has ended.
+func removeInstance(ctx context.Context, dirs manager.Dirs, id string) error {
+	m, err := manager.Open(dirs, nil)
 	if err != nil {
 		return err
 	}
-	err = m.Remove(ctx, o.ID, manager.RemoveOptions{})
+	err = m.Remove(ctx, id, manager.RemoveOptions{})
 	if instance.KindOf(err) == instance.KindNotFound {
 		return nil // somebody else has
 	}
@@ -73,27 +78,40 @@ func run(ctx context.Context, o Options, started func(error)) (remove bool, err 
 	if err != nil {
 		return false, err
 	}
+	ran, left := false, false
+	err = look(ctx, o, s, d, func(c *supervisor.Config, _ *logs.Writer) {
+		c.Started = func(err error) {
+			ran = err == nil
+			started(err)
+		}
+		c.Left = func() { left = true }
+	})
+	return ran && (d.AutoRemove || left), err
+}
+
+// look looks after an instance that this process has claimed. more fills in what is
+// of one kind of start.
+func look(ctx context.Context, o Options, s *store.Store, d *instance.Description, more func(*supervisor.Config, *logs.Writer)) (err error) {
 	writer, err := openLog(s, d)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer func() { err = errors.Join(err, writer.Close()) }()
 	if err := makeRunDir(o.Dirs.RunDir(o.ID)); err != nil {
-		return false, err
+		return err
 	}
 	listener, err := listen(o.Dirs.SupervisorSocket(o.ID))
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := joinSupervisors(); err != nil {
-		return false, errors.Join(err, listener.Close())
+		return errors.Join(err, listener.Close())
 	}
-	ran := false
-	err = supervisor.Run(ctx, supervisor.Config{
+	c := supervisor.Config{
 		Store: s, ID: o.ID,
 		Launcher: &launcher{dirs: o.Dirs},
 		Listener: listener,
-		Group:    func(d *instance.Description) (supervisor.Group, error) { return Group(ctx, d) },
+		Group:    func(d *instance.Description) (supervisor.Group, error) { return Group(ctx, o.Dirs, d) },
 		Console:  writer.Stream(logs.Stdout),
 		Messages: writer.Stream(logs.Stderr),
 		Emit: func(action string, attributes map[string]string) {
@@ -102,13 +120,10 @@ func run(ctx context.Context, o Options, started func(error)) (remove bool, err 
 				_ = events.Append(ctx, o.Dirs.JournalPath(), manager.NewEvent(d, action, attributes))
 			}
 		},
-		Started: func(err error) {
-			ran = err == nil
-			started(err)
-		},
 		Stop: o.Stop,
-	})
-	return ran && d.AutoRemove, errors.Join(err, os.RemoveAll(o.Dirs.RunDir(o.ID)))
+	}
+	more(&c, writer)
+	return errors.Join(supervisor.Run(ctx, c), os.RemoveAll(o.Dirs.RunDir(o.ID)))
 }
 
 func openLog(s *store.Store, d *instance.Description) (*logs.Writer, error) {

@@ -13,7 +13,29 @@ import (
 // Create keeps a new instance that has not run. fill puts files of its own into its
 // folder, which has another path then; nil for none. The error is ErrNameTaken where
 // another has its name; nothing is left of it then.
-func (s *Store) Create(d *instance.Description, fill func(dir string) error) (err error) {
+func (s *Store) Create(d *instance.Description, fill func(dir string) error) error {
+	return s.create(d, &instance.State{Version: instance.StateVersion, Status: instance.Created}, fill)
+}
+
+// CreateReceiving is Create of an instance whose machine arrives from another host.
+// The caller is to be its supervisor: claimed is what Claim would give, so that it is
+// never there without one.
+func (s *Store) CreateReceiving(d *instance.Description, m *instance.Migration) (claimed *os.File, err error) {
+	if s.Exists(d.ID) {
+		return nil, fmt.Errorf("instance %s: %w: it is here already; \"hull rm %s\" removes it", d.Name, ErrExists, instance.ShortID(d.ID))
+	}
+	st := &instance.State{Version: instance.StateVersion, Status: instance.Receiving, Migration: m}
+	err = s.create(d, st, func(dir string) error {
+		claimed, err = claim(d.ID, filepath.Join(dir, aliveFile))
+		return err
+	})
+	if err != nil && claimed != nil {
+		err = errors.Join(err, claimed.Close())
+	}
+	return claimed, err
+}
+
+func (s *Store) create(d *instance.Description, st *instance.State, fill func(dir string) error) (err error) {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("instance: %w", err)
 	}
@@ -33,7 +55,7 @@ func (s *Store) Create(d *instance.Description, fill func(dir string) error) (er
 	}()
 	if err := errors.Join(
 		newJSON(filepath.Join(tmp, descriptionFile), d),
-		newJSON(filepath.Join(tmp, stateFile), &instance.State{Version: instance.StateVersion, Status: instance.Created}),
+		newJSON(filepath.Join(tmp, stateFile), st),
 		touch(filepath.Join(tmp, lockFile)),
 		touch(filepath.Join(tmp, aliveFile)),
 	); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/hullvm/hull/manager/instance"
@@ -38,12 +39,26 @@ func lose(st *instance.State) *instance.State {
 		return st
 	}
 	lost := *st
+	detail := "its supervisor was killed, or the host went down"
+	switch st.Status {
+	case instance.Receiving:
+		detail = "it has not arrived: " + detail
+	case instance.HandedOver:
+		detail = fmt.Sprintf("it was handed over to %s, which was not heard of again: %s", peerOf(st), detail)
+	}
 	lost.Restarting, lost.RestartAt = false, time.Time{}
 	if st.Status.Live() {
 		// The table has this move for each live status.
-		_ = lost.End(instance.Exit{Code: instance.CodeKilled, Reason: instance.Lost, Detail: "its supervisor was killed, or the host went down"}, st.Started)
+		_ = lost.End(instance.Exit{Code: instance.CodeKilled, Reason: instance.Lost, Detail: detail}, st.Started)
 	}
 	return &lost
+}
+
+func peerOf(st *instance.State) string {
+	if st.Migration == nil {
+		return "another host"
+	}
+	return st.Migration.Peer
 }
 
 // Settle writes down what Current says, and reports whether that was news. The

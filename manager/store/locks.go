@@ -43,7 +43,11 @@ var ErrAlive = errors.New("it has a supervisor")
 // Claim makes the calling process an instance's supervisor, for as long as the
 // file is open. The error is ErrAlive where there is one.
 func (s *Store) Claim(id string) (*os.File, error) {
-	f, err := openLock(filepath.Join(s.Dir(id), aliveFile))
+	return claim(id, filepath.Join(s.Dir(id), aliveFile))
+}
+
+func claim(id, path string) (*os.File, error) {
+	f, err := openLock(path)
 	if err != nil {
 		return nil, fmt.Errorf("instance %s: %w", instance.ShortID(id), err)
 	}

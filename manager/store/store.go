@@ -18,6 +18,7 @@ import (
 var (
 	ErrNotFound  = errors.New("no such instance")
 	ErrNameTaken = errors.New("the name is taken")
+	ErrExists    = errors.New("there is one of this id")
 	ErrCorrupt   = errors.New("cannot be read")
 )
 

@@ -19,6 +19,10 @@ type Launch struct {
 	// it was made of one.
 	First bool
 
+	// Incoming says that the machine arrives from another host: it is built, and its
+	// memory and its state come later.
+	Incoming bool
+
 	// Console is the monitor's end of the guest's console; Start closes it.
 	Console *os.File
 	// Messages takes what the monitor and the processes beside it have to say.
@@ -60,6 +64,15 @@ type Machine interface {
 	// where PrepareSave failed, it undoes that.
 	FinishSave(ctx context.Context, s Save, well bool) error
 	Inspect(ctx context.Context) (*Monitor, error)
+
+	// Enter lets the guest of a machine go that has arrived, or leaves it paused. The
+	// error wraps ErrNotEntered where it certainly has not gone.
+	Enter(ctx context.Context, paused bool) error
+	// Migrate moves the machine to another host, and returns when that has it for
+	// certain. On an error the guest is this host's, and goes on as it did before.
+	Migrate(ctx context.Context, q Migrate, o Mover) (*Migrated, error)
+	// Discard ends the monitor at once: nothing that it has may reach a disk any more.
+	Discard()
 
 	// Ended is closed when the monitor's process has ended. End says how from then
 	// on, and Close lets go of what stood behind the machine.

@@ -66,6 +66,10 @@ func (s *supervisor) handle(ctx context.Context, r *run, a *asked) {
 		a.fail(&instance.Error{Kind: instance.KindBusy, Err: errors.New("a snapshot of it is being made; try again when that is done")})
 		return
 	}
+	if r.moving != nil && !slices.Contains(whileMoving, a.Op) {
+		a.fail(&instance.Error{Kind: instance.KindBusy, Err: errors.New("it is being moved to another host; try again when that is done, or end it by hull migrate --cancel")})
+		return
+	}
 	switch a.Op {
 	case OpWait:
 		a.await(&s.waiters)
@@ -73,12 +77,20 @@ func (s *supervisor) handle(ctx context.Context, r *run, a *asked) {
 	case OpSave:
 		s.save(ctx, r, a)
 		return
+	case OpMigrate:
+		s.migrate(ctx, r, a)
+		return
+	case OpCancel:
+		s.cancelMove(r, a)
+		return
 	case OpStop, OpKill:
 		s.stop(ctx, r, a)
 		return
 	case OpInspect:
 		s.inspect(ctx, r, a)
 		return
+	case OpResolve:
+		err = s.resolve(r, a)
 	case OpPause:
 		err = s.pause(ctx, r)
 	case OpUnpause:
@@ -130,6 +142,9 @@ func (s *supervisor) inspect(ctx context.Context, r *run, a *asked) {
 		return
 	}
 	state := s.state
+	if m != nil && r.moving != nil {
+		m.Moving = r.moving.progress.Load()
+	}
 	a.reply <- &Reply{State: &state, Monitor: m}
 }
 
@@ -190,6 +205,13 @@ func (s *supervisor) stop(ctx context.Context, r *run, a *asked) {
 	}
 	if a.Op == OpKill {
 		timeout = 0
+	}
+	if s.state.Status == instance.HandedOver {
+		// It does not run here, and may run there: all that can be ended is what is
+		// held of it.
+		a.await(&s.stoppers)
+		s.kill(r, "")
+		return
 	}
 	if err := s.beginStop(ctx, r, timeout, true); err != nil {
 		a.fail(err)

@@ -31,6 +31,9 @@ type run struct {
 	why       string           // it was killed, where nobody asked for it
 	impatient <-chan time.Time // the guest's time to end is over
 	saving    *saving          // nil unless the machine is being written down
+	moving    *moving          // nil unless it is on its way to another host
+	gone      *Migrated        // it has moved there, and ends here
+	movers    []*asked         // who are told when that has ended
 }
 
 // patience gives the guest so long to end; a later word counts.
@@ -72,14 +75,7 @@ func (s *supervisor) begin(ctx context.Context, first bool) (*run, error) {
 // the state is what it was.
 func (s *supervisor) enter(ctx context.Context, r *run, next instance.State) error {
 	before := s.state
-	next.Started = r.began
-	next.Supervisor, next.Monitor = os.Getpid(), r.machine.PID()
-	next.Published = r.machine.Published()
-	next.Held, next.NotHeld = r.machine.Held()
-	next.Cgroup = ""
-	if r.group != nil {
-		next.Cgroup = r.group.Path()
-	}
+	s.describeRun(r, &next)
 	if err := s.put(next); err != nil {
 		return errors.Join(err, s.abandon(r))
 	}
@@ -89,6 +85,18 @@ func (s *supervisor) enter(ctx context.Context, r *run, next instance.State) err
 		return errors.Join(err, s.abandon(r), s.put(before))
 	}
 	return nil
+}
+
+// describeRun puts into a state what there is of a run.
+func (s *supervisor) describeRun(r *run, next *instance.State) {
+	next.Started = r.began
+	next.Supervisor, next.Monitor = os.Getpid(), r.machine.PID()
+	next.Published = r.machine.Published()
+	next.Held, next.NotHeld = r.machine.Held()
+	next.Cgroup = ""
+	if r.group != nil {
+		next.Cgroup = r.group.Path()
+	}
 }
 
 // open starts a monitor in its control group.
@@ -124,7 +132,7 @@ func (s *supervisor) open(ctx context.Context) (_ *run, err error) {
 	}
 	r.console = ours
 	r.machine, err = s.Launcher.Start(ctx, Launch{
-		Description: d, Machine: config, First: s.state.Started.IsZero(), Console: theirs, Messages: s.Messages,
+		Description: d, Machine: config, First: s.state.Started.IsZero(), Incoming: s.state.Status == instance.Receiving, Console: theirs, Messages: s.Messages,
 		Placed: func(pid int) error {
 			if r.group == nil {
 				return nil

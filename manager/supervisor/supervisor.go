@@ -19,6 +19,14 @@ type Config struct {
 	ID       string
 	Launcher Launcher
 
+	// Arrival brings the machine of an instance that another host has; nil for one that
+	// starts here. Arrived is called when nothing more comes of it.
+	Arrival Arrival
+	Arrived func()
+	// Left is called when the machine has moved to another host and the instance is not
+	// to stay.
+	Left func()
+
 	// Listener takes requests. Run closes it.
 	Listener *net.UnixListener
 	// Group makes the control group of a run. A nil Group without an error is
@@ -62,6 +70,7 @@ type supervisor struct {
 	hasty    int      // short runs in a row
 	waiters  []*asked // for the end for good
 	stoppers []*asked // for the end of the run
+	keep     bool     // the instance stays when its machine has moved
 }
 
 // Run looks after the instance until it has ended and will not be started again.
@@ -95,7 +104,11 @@ func (s *supervisor) live(ctx context.Context) error {
 		return err
 	}
 	s.state = *state
-	r, err := s.begin(ctx, true)
+	first := func(ctx context.Context) (*run, error) { return s.begin(ctx, true) }
+	if s.Arrival != nil {
+		first = s.receive
+	}
+	r, err := first(ctx)
 	s.Started(err)
 	if err != nil {
 		return err

@@ -49,6 +49,8 @@ type fakeMachine struct {
 	deaf   bool // to the power button
 	slow   bool // to pause
 
+	move func(context.Context, Mover) (*Migrated, error) // a move
+
 	prepared chan struct{} // memory is written while the guest runs until it is closed
 	written  chan struct{} // what is saved is written when it is closed
 
@@ -63,6 +65,23 @@ func (m *fakeMachine) note(what string) error {
 	defer m.mu.Unlock()
 	m.did <- what
 	return m.failing[what]
+}
+
+// Migrate does what the test says.
+func (m *fakeMachine) Migrate(ctx context.Context, q Migrate, o Mover) (*Migrated, error) {
+	if err := m.note("migrate " + q.To); err != nil {
+		return nil, err
+	}
+	return m.move(ctx, o)
+}
+
+func (m *fakeMachine) Enter(_ context.Context, paused bool) error {
+	return m.note(fmt.Sprintf("enter %v", paused))
+}
+
+func (m *fakeMachine) Discard() {
+	_ = m.note("discard")
+	m.finish(End{Reason: instance.MonitorCrash})
 }
 
 func (m *fakeMachine) finish(e End) {

@@ -22,6 +22,10 @@ func (s *supervisor) watch(ctx context.Context, r *run) (*run, error) {
 			s.handle(ctx, r, a)
 		case w := <-r.saving.written():
 			s.saved(ctx, r, w)
+		case f := <-r.moving.called():
+			f()
+		case out := <-r.moving.over():
+			s.hasMoved(ctx, r, out)
 		case <-r.impatient:
 			r.impatient = nil
 			s.kill(r, "the guest did not end in time when it was told to stop")
@@ -42,6 +46,7 @@ func (s *supervisor) watch(ctx context.Context, r *run) (*run, error) {
 // ended writes down how a run ended, and tells whoever waits for it.
 func (s *supervisor) ended(ctx context.Context, r *run) (*run, error) {
 	s.abandonSave(r)
+	s.abandonMove(r)
 	end := r.machine.End()
 	oom, err := s.release(r)
 	if err != nil {
@@ -50,6 +55,9 @@ func (s *supervisor) ended(ctx context.Context, r *run) (*run, error) {
 	exit := exitOf(end, r, oom, s.state.Status == instance.Stopping)
 	if oom {
 		s.Emit(events.OOM, nil)
+	}
+	if r.gone != nil || s.state.Gone() {
+		return nil, s.leave(ctx, r)
 	}
 	s.count(r)
 	again := s.reboots(r, exit)

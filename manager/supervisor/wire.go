@@ -33,6 +33,10 @@ const (
 	OpAttach  Op = "attach" // the reply is followed by the console's bytes, both ways
 	OpResize  Op = "resize" // of the terminal at the console
 	OpSave    Op = "save"   // writes the machine down; the guest is held meanwhile
+
+	OpMigrate Op = "migrate"         // replies when the machine runs on another host
+	OpCancel  Op = "migrate-cancel"  // replies when a move has come to nothing
+	OpResolve Op = "migrate-resolve" // ends the doubt about who has a machine that was handed over
 )
 
 // Request is what is asked.
@@ -44,6 +48,8 @@ type Request struct {
 	Input   bool             `json:"input,omitempty"` // attach: what is sent goes to the guest
 	Size    *agent.WinSize   `json:"size,omitempty"`
 	Save    *Save            `json:"save,omitempty"`
+	Migrate *Migrate         `json:"migrate,omitempty"`
+	Side    instance.Role    `json:"side,omitempty"` // resolve: who is to have the machine
 }
 
 // Save says what a machine is written into.
@@ -83,6 +89,9 @@ type Reply struct {
 	State   *instance.State `json:"state,omitempty"`
 	Monitor *Monitor        `json:"monitor,omitempty"` // inspect
 	Saved   *Saved          `json:"saved,omitempty"`   // save
+	ID      string          `json:"id,omitempty"`      // of an instance that was received
+
+	Migrated *Migrated `json:"migrated,omitempty"` // migrate
 }
 
 // Failure is an error on the wire.
@@ -102,6 +111,8 @@ type Monitor struct {
 
 	// Writing is how far the memory is that is being written down; nil while none is.
 	Writing *Progress `json:"writing,omitempty"`
+	// Moving is how far a move to another host is; nil while there is none.
+	Moving *Moving `json:"moving,omitempty"`
 }
 
 // Progress is how many bytes of how many are dealt with.

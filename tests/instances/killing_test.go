@@ -281,7 +281,7 @@ func (k *killer) end() {
 		}
 	}
 	for id := range k.readers {
-		noGroup(k.t, id)
+		k.noGroup(id)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

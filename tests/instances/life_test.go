@@ -113,7 +113,7 @@ func TestALife(t *testing.T) {
 	if err := w.Remove(ctx, "crate", manager.RemoveOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	noGroup(t, d.ID)
+	w.noGroup(d.ID)
 	var actions []string
 	for e, err := range w.Events(ctx, events.Options{}) {
 		if err != nil {
@@ -210,7 +210,7 @@ func TestAKilledSupervisorLeavesNothingRunning(t *testing.T) {
 		if err := w.Remove(t.Context(), policy, manager.RemoveOptions{Force: true}); err != nil {
 			t.Error(err)
 		}
-		noGroup(t, d.ID)
+		w.noGroup(d.ID)
 	}
 }
 
@@ -252,7 +252,7 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 	if _, err := os.Stat(w.dirs.RunDir(d.ID)); !os.IsNotExist(err) {
 		t.Errorf("its sockets are left: %v", err)
 	}
-	noGroup(t, d.ID)
+	w.noGroup(d.ID)
 	if err := os.Remove(w.dirs.Guest.Home + "/kernel"); err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestAMonitorThatIsStuckIsNoSupervisor(t *testing.T) {
 	if err := w.Remove(t.Context(), "box", manager.RemoveOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	noGroup(t, d.ID)
+	w.noGroup(d.ID)
 }
 
 // TestASupervisorThatIsKilledAtItsStartLeavesNoGroup kills supervisors before they
@@ -90,7 +90,7 @@ func TestASupervisorThatIsKilledAtItsStartLeavesNoGroup(t *testing.T) {
 		if err := w.Remove(t.Context(), name, manager.RemoveOptions{Force: true}); err != nil {
 			t.Fatal(err)
 		}
-		noGroup(t, d.ID)
+		w.noGroup(d.ID)
 		if t.Failed() {
 			return
 		}
@@ -114,7 +114,7 @@ func TestForceRemovesALiveInstanceThatCannotBeRead(t *testing.T) {
 				t.Error(err)
 			}
 			await(t, "no process is left", func() bool { return len(processes()) == 0 })
-			noGroup(t, d.ID)
+			w.noGroup(d.ID)
 		})
 	}
 }

@@ -194,12 +194,12 @@ func (w *world) nothingIsLeft() {
 }
 
 // noGroup looks for the control group of an instance that is gone.
-func noGroup(t *testing.T, id string) {
-	t.Helper()
+func (w *world) noGroup(id string) {
+	w.t.Helper()
 	if cgroup.Available() != nil {
 		return
 	}
-	if _, err := cgroup.Open(manager.GroupName(id)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its control group is left: %v", err)
+	if _, err := cgroup.Open(w.dirs.GroupName(id)); !errors.Is(err, os.ErrNotExist) {
+		w.t.Errorf("its control group is left: %v", err)
 	}
 }
