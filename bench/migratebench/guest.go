@@ -23,7 +23,7 @@ const (
 	orderWord = "dirty "
 )
 
-// guestMain writes to some MiB of memory as it is told to, for ever.
+// guestMain writes to some MiB of memory as it is told to, until it cannot.
 func guestMain(args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: " + guestName + " MIB")
@@ -49,7 +49,7 @@ func guestMain(args []string) error {
 	for {
 		n, from, err := c.ReadFromUDP(b)
 		if err != nil {
-			continue
+			return err
 		}
 		if rest, found := bytes.CutPrefix(b[:n], []byte(orderWord)); found {
 			if rate, err := strconv.Atoi(string(rest)); err == nil {

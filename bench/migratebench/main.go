@@ -101,11 +101,8 @@ func (l *dirtyList) Set(text string) error {
 
 func main() {
 	if filepath.Base(os.Args[0]) == guestName {
-		if err := guestMain(os.Args[1:]); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", guestName, err)
-			os.Exit(1)
-		}
-		return
+		fmt.Fprintf(os.Stderr, "%s: %v\n", guestName, guestMain(os.Args[1:]))
+		os.Exit(1)
 	}
 	o := options{delays: delayList{time.Millisecond, 50 * time.Millisecond}, dirty: dirtyList{0, 50, fastest}}
 	flag.StringVar(&o.bundle, "kernel", "debian-cloud", "the kernel's bundle")

@@ -63,10 +63,10 @@ func (m *moving) settled(a *attempt) (is outcome) {
 // it was, on one side, and the other has nothing of it. A guest that is lost is nil.
 func (m *moving) ends(a *attempt, before *guestload.Report, may ...outcome) *moving {
 	m.t.Helper()
-	is := m.settled(a)
+	m.settled(a)
 	a.over()
 	// The commands' end may decide it: what was asked for was given up.
-	is = m.settled(a)
+	is := m.settled(a)
 	m.t.Logf("%s; frames %v", is, a.proxy.Seen())
 	if !slices.Contains(may, is) {
 		m.t.Fatalf("it %s, want one of %v\n%v\n%v", is, may, a.migrate, a.receive)

@@ -16,7 +16,6 @@ type attempt struct {
 	receive  *command
 	migrate  *command
 	proxy    *faultproxy.Proxy
-	dialled  string
 }
 
 // listening is what hull receive writes to standard error before the address.
