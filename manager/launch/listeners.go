@@ -5,7 +5,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
 )
 
 // errUnwanted ends what nobody waits for any more.
