@@ -12,7 +12,7 @@ import (
 // What is expected of a hand-over before there has been one: a small machine's state,
 // and the time to hold a guest, save, load and start it.
 const (
-	usualState = 256 << 10 // bytes
+	usualState = 128 << 10 // bytes
 	usualFixed = 10 * time.Millisecond
 )
 

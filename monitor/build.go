@@ -75,7 +75,7 @@ func build(c *startup.Config, files *handover.Files, started time.Time, log *slo
 		return nil, errors.New("no descriptor for the kernel was handed over")
 	}
 	b.devices, err = peripherals.New(b.description, files, peripherals.Options{
-		Console: b.console(b.description.Console.Output), Log: log,
+		Console: b.console(b.description.Console.Output), Log: log, Late: c.Incoming,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("machine %q: %w", b.description.Name, err)

@@ -201,7 +201,11 @@ func (h *handler) moveLast(ctx context.Context, m *move, f *os.File) (last contr
 	}
 	// The disks take their time, and so does memory; the guest waits for both.
 	flushed := make(chan error, 1)
-	go func() { flushed <- h.flush() }()
+	go func() {
+		// The second has what the first has found out to be free, and then there is
+		// nothing left that would be written some time.
+		flushed <- errors.Join(h.flush(), h.flush())
+	}()
 	last.State, last.StateSum, err = writeState(f, state)
 	if err == nil {
 		last.MovedPass, err = h.lastPages(ctx, m)

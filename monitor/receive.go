@@ -104,6 +104,10 @@ func (h *handler) LoadReceived(ctx context.Context, f *os.File) error {
 	if err := r.Finish(ctx, last); err != nil {
 		return err
 	}
+	// The machine that has them still has written all that it ever will.
+	if err := h.use(h.devices.OpenDisks); err != nil {
+		return fmt.Errorf("receive: %w", err)
+	}
 	if err := h.machine.Load(s, vmm.Moved); err != nil {
 		return fmt.Errorf("receive: %w", h.incoming(err))
 	}

@@ -18,6 +18,12 @@ type attempt struct {
 	proxy    *faultproxy.Proxy
 }
 
+// migrate is the command that moves a machine. Where processors are emulated a guest
+// stands still for longer than is usual.
+func migrate(name, to string, more ...string) []string {
+	return append([]string{"migrate", name, "--to", to, "--downtime", "20s"}, more...)
+}
+
 // listening is what hull receive writes to standard error before the address.
 const listening = "listening on "
 
@@ -39,7 +45,7 @@ func (m *moving) attempt(plan faultproxy.Plan, more ...string) *attempt {
 	m.must(err)
 	a.proxy = faultproxy.New(l, func() (net.Conn, error) { return from.Net.Dial("tcp4", address) }, plan)
 	m.t.Cleanup(a.proxy.Close)
-	a.migrate = from.start(append([]string{"migrate", m.name, "--to", a.proxy.Addr(), "--plaintext"}, more...)...)
+	a.migrate = from.start(migrate(m.name, a.proxy.Addr(), append([]string{"--plaintext"}, more...)...)...)
 	return a
 }
 
@@ -68,12 +74,12 @@ func (m *moving) move(more ...string) (away, stood time.Duration) {
 	m.beats.reset()
 	pings := m.ping()
 	receive, address := to.wait()
-	migrate := from.start(append([]string{"migrate", m.name, "--to", address, "--plaintext"}, more...)...)
-	if code := migrate.wait(); code != 0 {
-		m.t.Fatalf("%v\n%v", migrate, receive)
+	moves := from.start(migrate(m.name, address, append([]string{"--plaintext"}, more...)...)...)
+	if code := moves.wait(); code != 0 {
+		m.t.Fatalf("%v\n%v", moves, receive)
 	}
 	if code := receive.wait(); code != 0 {
-		m.t.Fatalf("%v\n%v", receive, migrate)
+		m.t.Fatalf("%v\n%v", receive, moves)
 	}
 	if at := m.runner(); at != to {
 		m.t.Fatalf("it runs on side %s", at.name)
@@ -85,7 +91,7 @@ func (m *moving) move(more ...string) (away, stood time.Duration) {
 		m.t.Errorf("no datagram came back")
 	}
 	m.t.Logf("%s to %s: away %v (%d datagrams came back), %v without a beat, stood still %v; %s",
-		from.name, to.name, away, back, m.beats.longest(), stood, lastLine(migrate.stdout.String()))
+		from.name, to.name, away, back, m.beats.longest(), stood, lastLine(moves.stdout.String()))
 	m.isItself(before)
 	return away, stood
 }

@@ -14,14 +14,14 @@ import (
 
 // refused begins a move that must not succeed, and returns what the two sides say. The
 // guest stays, and is what it was; the target has nothing of it.
-func (m *moving) refused(receive, migrate []string) string {
+func (m *moving) refused(receive, args []string) string {
 	m.t.Helper()
 	from := m.runner()
 	to := m.other(from)
 	before := m.Do("report")
 	r := to.start(append([]string{"receive", "--listen", to.address + ":0"}, receive...)...)
 	address := r.says(listening)
-	c := from.start(append([]string{"migrate", m.name, "--to", address}, migrate...)...)
+	c := from.start(migrate(m.name, address, args...)...)
 	if code := c.wait(); code == 0 {
 		m.t.Fatalf("the move succeeded: %v\n%v", c, r)
 	}
@@ -119,7 +119,7 @@ func TestRefusals(t *testing.T) {
 	t.Log("=== the right certificates")
 	from := m.runner()
 	r := to.start(append([]string{"receive", "--listen", to.address + ":0"}, certificates.flags("target")...)...)
-	c := from.start(append([]string{"migrate", m.name, "--to", r.says(listening)}, certificates.flags("source")...)...)
+	c := from.start(migrate(m.name, r.says(listening), certificates.flags("source")...)...)
 	if code := c.wait(); code != 0 || r.wait() != 0 {
 		t.Fatalf("%v\n%v", c, r)
 	}
@@ -133,7 +133,7 @@ func (m *moving) refusedBesides(to *side) string {
 	m.t.Helper()
 	from := m.other(to)
 	r := to.start("receive", "--listen", to.address+":0", "--plaintext")
-	c := from.start("migrate", m.name, "--to", r.says(listening), "--plaintext")
+	c := from.start(migrate(m.name, r.says(listening), "--plaintext")...)
 	if code := c.wait(); code == 0 {
 		m.t.Fatalf("the move succeeded: %v\n%v", c, r)
 	}
@@ -159,7 +159,7 @@ func TestTwoMovesAtOnce(t *testing.T) {
 	m.reached(a, plan)
 	other, address := a.to.wait()
 	for _, to := range []string{address, a.proxy.Addr()} {
-		second := a.from.start("migrate", m.name, "--to", to, "--plaintext")
+		second := a.from.start(migrate(m.name, to, "--plaintext")...)
 		if code := second.wait(); code == 0 {
 			t.Errorf("the second move succeeded: %v", second)
 		}
