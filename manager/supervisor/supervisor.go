@@ -109,7 +109,9 @@ func (s *supervisor) live(ctx context.Context) error {
 		first = s.receive
 	}
 	r, err := first(ctx)
-	s.Started(err)
+	if err != nil || s.Arrival == nil { // receive has said it otherwise
+		s.Started(err)
+	}
 	if err != nil {
 		return err
 	}
