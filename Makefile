@@ -76,6 +76,10 @@ bench-snapshots: build setup ## Restores, snapshots and clones beside QEMU and c
 soak: build setup ## Boot the tests' machines again and again: ROUNDS=20 (docs/lab.md)
 	@scripts/soak.sh $(ROUNDS)
 
+.PHONY: migration-faults
+migration-faults: setup build ## Meet every phase of a move with every fault, in a lab host; ARGS='-run TestCancel' chooses
+	@scripts/migration-faults.sh $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup-go ## Run every fuzz target for FUZZTIME=60s each; FUZZ=./devices/... chooses packages
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(FUZZ)
