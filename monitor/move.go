@@ -26,6 +26,7 @@ type move struct {
 	epoch  uint32           // of the last pass
 	left   *memfile.PageSet // what is to be sent next; nil for all
 	failed error            // no pass can follow
+	verify bool             // the state says what memory holds
 }
 
 // moving is the move that is under way, nil for none.
@@ -106,7 +107,7 @@ func (h *handler) newMove(files []*os.File, o control.MoveOptions) (*move, error
 		closeStreams(conns)
 		return nil, err
 	}
-	return &move{sender: sender}, nil
+	return &move{sender: sender, verify: o.Verify}, nil
 }
 
 func encodingOf(c control.Compression) (pages.Encoding, error) {
@@ -206,9 +207,12 @@ func (h *handler) moveLast(ctx context.Context, m *move, f *os.File) (last contr
 		// nothing left that would be written some time.
 		flushed <- errors.Join(h.flush(), h.flush())
 	}()
-	last.State, last.StateSum, err = writeState(f, state)
+	last.MovedPass, err = h.lastPages(ctx, m)
+	if err == nil && m.verify {
+		err = putSum(ctx, state, h.machine.Memory(), h.pagemap)
+	}
 	if err == nil {
-		last.MovedPass, err = h.lastPages(ctx, m)
+		last.State, last.StateSum, err = writeState(f, state)
 	}
 	if ferr := <-flushed; ferr != nil {
 		err = errors.Join(err, ferr)

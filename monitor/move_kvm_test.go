@@ -107,10 +107,10 @@ func TestAMachineMoves(t *testing.T) {
 		passes   int
 		throttle int
 	}{
-		{pairs, control.MoveOptions{}, 4, 0},
+		{pairs, control.MoveOptions{Verify: true}, 4, 0},
 		{tcpPairs, control.MoveOptions{Compression: control.CompressZstd}, 2, 70},
 		{pairs, control.MoveOptions{Compression: control.CompressLZ4, Rate: 1 << 30}, 1, 99},
-		{tcpPairs, control.MoveOptions{Compression: control.CompressNone}, 0, 0}, // all of it while it is held
+		{tcpPairs, control.MoveOptions{Compression: control.CompressNone, Verify: true}, 0, 0}, // all of it while it is held
 	} {
 		next := incoming(t, "")
 		next.is(control.Ready)

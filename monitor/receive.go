@@ -104,6 +104,9 @@ func (h *handler) LoadReceived(ctx context.Context, f *os.File) error {
 	if err := r.Finish(ctx, last); err != nil {
 		return err
 	}
+	if err := checkSum(ctx, s, h.machine.Memory(), h.pagemap); err != nil {
+		return err
+	}
 	// The machine that has them still has written all that it ever will.
 	if err := h.use(h.devices.OpenDisks); err != nil {
 		return fmt.Errorf("receive: %w", err)

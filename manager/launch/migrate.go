@@ -142,7 +142,7 @@ func (s *moveSource) Begin(ctx context.Context, conns []*os.File) error {
 		compression = control.CompressAuto
 	}
 	return s.onConnection(ctx, func(c *control.Client) error {
-		return c.BeginMove(ctx, conns, control.MoveOptions{Compression: compression, Rate: s.asked.Bandwidth})
+		return c.BeginMove(ctx, conns, control.MoveOptions{Compression: compression, Rate: s.asked.Bandwidth, Verify: s.asked.Verify})
 	})
 }
 

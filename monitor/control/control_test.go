@@ -103,7 +103,7 @@ func TestEveryOperation(t *testing.T) {
 		{opDescribeMove, "describe", func() (any, error) { return c.DescribeMove(ctx) }, []byte{0xa1, 0xff}},
 		{opJudgeMove, "judge 2", func() (any, error) { return c.JudgeMove(ctx, []byte{1, 0xff}) }, []string{"0x1", "0xff"}},
 		{opJudgeMove, "judge 0", func() (any, error) { return c.JudgeMove(ctx, nil) }, []string{}},
-		{opBeginMove, "begin 2 {Compression:zstd Rate:9}", func() (any, error) { return nil, c.BeginMove(ctx, sent, MoveOptions{CompressZstd, 9}) }, nil},
+		{opBeginMove, "begin 2 {Compression:zstd Rate:9 Verify:true}", func() (any, error) { return nil, c.BeginMove(ctx, sent, MoveOptions{CompressZstd, 9, true}) }, nil},
 		{opMovePass, "pass", func() (any, error) { return c.MovePass(ctx) }, MovedPass{2, 10, 1, 9 << 12, 1 << 12, 7, 8}},
 		{opLimitMove, "limit {Rate:18446744073709551615 Throttle:99}", func() (any, error) { return nil, c.LimitMove(ctx, MoveLimits{1<<64 - 1, 99}) }, nil},
 		{opMoveLast, "last", func() (any, error) { return c.MoveLast(ctx, moved) }, MovedLast{MovedPass{Epoch: 3}, 5, "s"}},

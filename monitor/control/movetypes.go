@@ -20,6 +20,8 @@ const (
 type MoveOptions struct {
 	Compression Compression `json:"compression,omitempty"`
 	Rate        uint64      `json:"rate,omitempty"` // bytes a second over all connections; 0 for no limit
+	// Verify has the state say what memory holds, for the other side to compare.
+	Verify bool `json:"verify,omitempty"`
 }
 
 // MovedPass is what one pass over memory has sent.
