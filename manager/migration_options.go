@@ -6,23 +6,31 @@ import (
 	"strings"
 
 	"github.com/hullvm/hull/manager/names"
+	"github.com/hullvm/hull/migrate/transport"
 )
 
 // Compressions are the ways to compress memory.
 var Compressions = []string{CompressAuto, CompressNone, CompressLZ4, CompressZstd}
 
+// MoveAddress reads where a machine is waited for. What is wrong is of
+// [instance.KindInvalid].
+func MoveAddress(text string) (transport.Address, error) {
+	a, err := transport.ParseAddress(text)
+	if err != nil {
+		return a, invalid("%w", err)
+	}
+	return a, nil
+}
+
 // Check refuses options that make no sense, whatever the instance. What is wrong is
 // of [instance.KindInvalid].
 func (o *MigrateOptions) Check() error {
-	a, err := ParseMigrationAddress(o.To)
+	a, err := MoveAddress(o.To)
 	if err != nil {
 		return err
 	}
-	if a.Network == "tcp" {
-		host, port := a.Host(), a.Address[strings.LastIndexByte(a.Address, ':')+1:]
-		if host == "" || port == "0" {
-			return invalid("address %.300q: it names no host and port to go to", o.To)
-		}
+	if !a.IsUnix() && (a.Host == "" || a.Port == 0) {
+		return invalid("address %.300q: it names no host and port to go to", o.To)
 	}
 	if err := o.TLS.check(a); err != nil {
 		return err
@@ -45,7 +53,7 @@ func (o *MigrateOptions) Check() error {
 // Check refuses options that make no sense. What is wrong is of
 // [instance.KindInvalid].
 func (o *ReceiveOptions) Check() error {
-	a, err := ParseMigrationAddress(o.Listen)
+	a, err := MoveAddress(o.Listen)
 	if err != nil {
 		return err
 	}
@@ -72,11 +80,11 @@ func (o *ReceiveOptions) Check() error {
 }
 
 // check refuses a set of files that is not whole. No files are no TLS.
-func (f *TLSFiles) check(a MigrationAddress) error {
+func (f *TLSFiles) check(a transport.Address) error {
 	switch {
 	case f == nil:
 		return nil
-	case a.Network == "unix":
+	case a.IsUnix():
 		return invalid("TLS: a unix socket is reached on its own host only, and has none")
 	case f.CA == "" || f.Cert == "" || f.Key == "":
 		return invalid("TLS: the authority's certificate, this side's certificate and its key belong together: one of them is missing")
@@ -86,7 +94,7 @@ func (f *TLSFiles) check(a MigrationAddress) error {
 			return invalid("TLS: path %.300q: it has to be absolute", path)
 		}
 	}
-	if err := checkHost(f.Name); err != nil {
+	if err := transport.CheckHost(f.Name); err != nil {
 		return invalid("TLS: name: %w", err)
 	}
 	return nil

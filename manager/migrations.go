@@ -56,7 +56,7 @@ const (
 
 // MigrateOptions say where an instance is to go, and how.
 type MigrateOptions struct {
-	To  string    // HOST, HOST:PORT or unix:PATH (ParseMigrationAddress)
+	To  string    // HOST, HOST:PORT or unix:PATH (MoveAddress)
 	TLS *TLSFiles // nil: not encrypted, and whoever answers gets the machine
 
 	Connections int           // for memory, up to MaxMigrationConnections; 0 has them chosen
@@ -136,7 +136,7 @@ type DowntimeParts struct {
 
 // ReceiveOptions say what to wait for.
 type ReceiveOptions struct {
-	Listen string    // [HOST]:PORT, HOST or unix:PATH (ParseMigrationAddress)
+	Listen string    // [HOST]:PORT, HOST or unix:PATH (MoveAddress)
 	TLS    *TLSFiles // nil: not encrypted, and whoever comes may bring a machine
 
 	Name   string            // of the instance; empty for the one it had, which must be free
@@ -147,7 +147,7 @@ type ReceiveOptions struct {
 	SlowKVM    bool   // allow a KVM that emulates kernel code
 	KVM        string // the KVM device; empty for /dev/kvm
 
-	// Listening is called once with the address, as ParseMigrationAddress reads it, when
+	// Listening is called once with the address, as MoveAddress reads it, when
 	// a machine may come; a port that was left to the system is in it. Refused is called
 	// with why an attempt failed: the wait goes on. Neither is called any more when
 	// Receive has returned. Either may be nil.

@@ -77,9 +77,9 @@ func (m *Manager) Receive(ctx context.Context, o ReceiveOptions) (*instance.Desc
 
 // listenForMoves makes a socket that one process after another accepts on.
 func listenForMoves(ctx context.Context, text string) (_ *os.File, address string, closeAll func(), err error) {
-	a, err := transport.ParseAddress(text)
+	a, err := MoveAddress(text)
 	if err != nil {
-		return nil, "", nil, &instance.Error{Kind: instance.KindInvalid, Err: err}
+		return nil, "", nil, err
 	}
 	l, err := transport.Socket(ctx, a)
 	if err != nil {

@@ -31,7 +31,7 @@ func (o *moveTLS) register(cmd *cobra.Command) {
 // files are the options as an engine takes them; nil for a connection in the clear,
 // which is a unix socket, or TCP where somebody says so.
 func (o *moveTLS) files(flag, address string) (*manager.TLSFiles, error) {
-	a, err := manager.ParseMigrationAddress(address)
+	a, err := manager.MoveAddress(address)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
@@ -49,7 +49,7 @@ func (o *moveTLS) files(flag, address string) (*manager.TLSFiles, error) {
 		return nil, invalidOption("--tls-ca, --tls-cert and --tls-key belong together, and there is no " + strings.Join(missing, ", no "))
 	case given:
 		return o.absolute()
-	case a.Network == "tcp" && !o.plaintext:
+	case !a.IsUnix() && !o.plaintext:
 		return nil, invalidOption(fmt.Sprintf(
 			"--%s %s: without certificates neither side knows the other, and the network reads along: give --tls-ca, --tls-cert and --tls-key (hull serve ca makes them), or --plaintext where the network is trusted",
 			flag, printable(address)))

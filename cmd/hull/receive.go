@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hullvm/hull/manager"
+	"github.com/hullvm/hull/migrate/transport"
 )
 
 type receiveOptions struct {
@@ -60,7 +61,7 @@ func (o *receiveOptions) complete() error {
 	var err error
 	switch {
 	case o.Listen == "":
-		return invalidOption("--listen is missing; :" + manager.MigrationPort + " is where hull migrate looks")
+		return invalidOption(fmt.Sprintf("--listen is missing; :%d is where hull migrate looks", transport.DefaultPort))
 	case o.count < 0:
 		return invalidOption(fmt.Sprintf("-n %d: it has to be 1 or more, or 0 for any number", o.count))
 	case o.count != 1 && o.Name != "":

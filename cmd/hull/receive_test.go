@@ -105,7 +105,7 @@ func TestReceiveRefuses(t *testing.T) {
 		"half protected":  {[]string{"--listen", ":8476", "--tls-cert", "c", "--tls-key", "k"}, "--tls-ca, --tls-cert and --tls-key belong together, and there is no --tls-ca\n", 1},
 		"both":            {[]string{"--listen", ":8476", "--tls-ca", "a", "--tls-cert", "c", "--tls-key", "k", "--plaintext"}, "--plaintext is for going without certificates, and there are some\n", 1},
 		"no such option":  {[]string{"--listen", ":8476", "--tls-name", "vm1"}, "unknown flag: --tls-name\n", 125},
-		"odd address":     {[]string{"--listen", "a:b:c", "--plaintext"}, "--listen: address \"a:b:c\": write it as HOST, HOST:PORT, [IPV6]:PORT or unix:PATH\n", 1},
+		"odd address":     {[]string{"--listen", "a:b:c", "--plaintext"}, "--listen: address \"a:b:c\": too many colons: want HOST, HOST:PORT, [IPV6]:PORT or unix:PATH\n", 1},
 		"name":            {[]string{"--listen", "unix:/in", "--name", "../x"}, "--name: name \"../x\": it may have letters, digits, '.', '_' and '-' only\n", 1},
 		"disk":            {[]string{"--listen", "unix:/in", "--disk", "root"}, "invalid argument \"root\" for \"--disk\" flag: \"root\" is no disk with its path; write it as NAME=PATH\n", 125},
 		"disk, no name":   {[]string{"--listen", "unix:/in", "--disk", "=/x"}, "invalid argument \"=/x\" for \"--disk\" flag: \"=/x\" is no disk with its path; write it as NAME=PATH\n", 125},

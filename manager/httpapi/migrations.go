@@ -59,7 +59,7 @@ func (q *MigrateRequest) options() (manager.MigrateOptions, error) {
 // migrationTLS wants somebody to say so where a machine is to go unprotected over a
 // network.
 func migrationTLS(q *TLSRequest, plaintext bool, address string) (*manager.TLSFiles, error) {
-	a, err := manager.ParseMigrationAddress(address)
+	a, err := manager.MoveAddress(address)
 	switch {
 	case err != nil:
 		return nil, err
@@ -67,7 +67,7 @@ func migrationTLS(q *TLSRequest, plaintext bool, address string) (*manager.TLSFi
 		return nil, invalid(`"tls" and "plaintext" contradict each other`)
 	case q != nil:
 		return &manager.TLSFiles{CA: q.CA, Cert: q.Cert, Key: q.Key, Name: q.Name}, nil
-	case !plaintext && a.Network == "tcp":
+	case !plaintext && !a.IsUnix():
 		return nil, invalid(`address %.300q: the other side cannot be told from anybody else: give "tls" with "ca", "cert" and "key" (hull serve ca makes them), or "plaintext":true for a network that is trusted`, address)
 	}
 	return nil, nil

@@ -73,7 +73,7 @@ func TestBadRequestsForMovesAreRefused(t *testing.T) {
 		{"POST /v1/instances/web/migrate", `{"to":"vm2","tls":{"ca":"ca.pem","cert":"/a.pem","key":"/a.key"}}`, "invalid", `path "ca.pem": it has to be absolute`},
 		{"POST /v1/instances/web/migrate", `{"to":"unix:/in",` + someTLS + `}`, "invalid", "a unix socket is reached on its own host only"},
 		{"POST /v1/instances/web/migrate", `{"to":":99","plaintext":true}`, "invalid", "it names no host"},
-		{"POST /v1/instances/web/migrate", `{"to":"vm2:x","plaintext":true}`, "invalid", `port "x" is no number`},
+		{"POST /v1/instances/web/migrate", `{"to":"vm2:x","plaintext":true}`, "invalid", `port "x": want a number`},
 		{"POST /v1/instances/web/migrate", `{` + plainMove + `,"connections":9}`, "invalid", "connections 9"},
 		{"POST /v1/instances/web/migrate", `{` + plainMove + `,"connections":-1}`, "invalid", `field "connections": -1 is no integer from 0 to 255`},
 		{"POST /v1/instances/web/migrate", `{` + plainMove + `,"compression":"gzip"}`, "invalid", `compression "gzip": it is none of auto, none, lz4, zstd`},
