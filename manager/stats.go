@@ -11,9 +11,11 @@ import (
 
 	"github.com/hullvm/hull/agent"
 	"github.com/hullvm/hull/manager/instance"
+	"github.com/hullvm/hull/manager/supervisor"
 )
 
-// guestStatsTime is how long a guest's agent may take to say what it counts.
+// guestStatsTime is how long an instance's supervisor and its guest's agent may take to
+// say what they count.
 const guestStatsTime = 2 * time.Second
 
 // Stats returns what a running instance uses.
@@ -41,11 +43,12 @@ func (m *Manager) stats(ctx context.Context, id string) (*Stats, error) {
 	if err := m.hostStats(s, st); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, guestStatsTime)
+	defer cancel()
+	s.Moving = m.moving(ctx, id)
 	if st.Status != instance.Running {
 		return s, nil // the agent does not answer
 	}
-	ctx, cancel := context.WithTimeout(ctx, guestStatsTime)
-	defer cancel()
 	guest, err := m.guestStats(ctx, id)
 	if err != nil {
 		return s, nil // a guest without an agent is measured from outside alone
@@ -89,6 +92,16 @@ func residentSize(pid int) (uint64, error) {
 	}
 	pages, err := strconv.ParseUint(f[1], 10, 64)
 	return pages * uint64(os.Getpagesize()), err
+}
+
+// moving is how far an instance's move to another host is, as its supervisor says;
+// nil where it does not: what is counted elsewhere is worth having without.
+func (m *Manager) moving(ctx context.Context, id string) *MigrationProgress {
+	reply, err := m.client(id).Do(ctx, supervisor.Request{Op: supervisor.OpInspect})
+	if err != nil || reply.Monitor == nil {
+		return nil
+	}
+	return (*MigrationProgress)(reply.Monitor.Moving)
 }
 
 func (m *Manager) guestStats(ctx context.Context, id string) (s *agent.Stats, err error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hullvm/hull/manager"
+	"github.com/hullvm/hull/manager/instance"
 )
 
 type inspectOptions struct {
@@ -65,8 +66,8 @@ func runInspect(ctx context.Context, a *app, o *inspectOptions, refs []string) e
 // of which nothing was heard since, how the doubt is ended.
 func (a *app) hintHandedOver(details []*manager.Detail) {
 	for _, d := range details {
-		if d.State.Status == handedOver {
-			fmt.Fprintf(a.Stderr, "hull: instance %q was handed over to another host, and it is not known whether it runs there; %s\n", d.Name, resolveHint(d.Name))
+		if d.State.Status == instance.HandedOver {
+			fmt.Fprintf(a.Stderr, "hull: instance %q was handed over to %s, and it is not known whether it runs there; %s\n", d.Name, peerText(&d.State), resolveHint(d.Name))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/hullvm/hull/manager"
+	"github.com/hullvm/hull/manager/instance"
 )
 
 type migrateOptions struct {
@@ -79,7 +80,7 @@ template is filled in with the report: .ID .Name .To .Rounds .Sent .Pages .ZeroP
 func completeMoving(a *app, o *migrateOptions) cobra.CompletionFunc {
 	return completeRefs(a, 1, func(s *manager.Summary) bool {
 		if o.resolve != "" {
-			return s.State.Status == handedOver
+			return s.State.Status == instance.HandedOver
 		}
 		return heldInstance(s)
 	})

@@ -15,12 +15,6 @@ import (
 	"github.com/hullvm/hull/manager/instance"
 )
 
-// Statuses of an instance that is on its way from or to another host.
-const (
-	receiving  instance.Status = "receiving"
-	handedOver instance.Status = "handed-over"
-)
-
 // interruption is a signal that has ended what hull did.
 type interruption struct{ signal syscall.Signal }
 
@@ -99,17 +93,27 @@ func (a *app) becameOf(engine manager.Engine, ref string, err error) error {
 		what = "the guest goes on here"
 	case d.State.Status == instance.Paused:
 		what = "the guest is here, and paused"
-	case d.State.Status == handedOver:
-		what = "the machine was handed over, and the target has not said that it runs; " + resolveHint(d.Name)
+	case d.State.Status == instance.HandedOver:
+		what = "the machine was handed over to " + peerText(&d.State) + ", which has not said that it runs; " + resolveHint(d.Name)
 	default:
 		what = "the instance is here, and " + string(d.State.Status)
 	}
 	return fmt.Errorf("%w; %s", err, what)
 }
 
-// resolveHint says how a doubt is ended.
+// peerText is the host that an instance was handed over to.
+func peerText(st *instance.State) string {
+	if st.Migration == nil || st.Migration.Peer == "" {
+		return "another host"
+	}
+	return printable(st.Migration.Peer)
+}
+
+// resolveHint says how a doubt is ended: by one of two commands.
 func resolveHint(name string) string {
-	return fmt.Sprintf("when it is sure where it is: hull migrate --resolve source %[1]s has it go on here, --resolve target %[1]s forgets it here", name)
+	return fmt.Sprintf(`look there, and when it is sure:
+  hull migrate --resolve source %[1]s   it does not run there, and never will: it goes on here
+  hull migrate --resolve target %[1]s   it runs there: it is forgotten here`, name)
 }
 
 // showReport writes what a move took.

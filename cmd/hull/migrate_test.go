@@ -138,13 +138,15 @@ func TestAFailedMoveSaysWhereTheMachineIs(t *testing.T) {
 		"web":  {instance.Running, "the guest goes on here"},
 		"db":   {instance.Paused, "the guest is here, and paused"},
 		"done": {instance.Exited, "the instance is here, and exited"},
-		"left": {handedOver, "the machine was handed over, and the target has not said that it runs; when it is sure where it is: " +
-			"hull migrate --resolve source left has it go on here, --resolve target left forgets it here"},
+		"left": {instance.HandedOver, "the machine was handed over to vm2:8476, which has not said that it runs; look there, and when it is sure:\n" +
+			"  hull migrate --resolve source left   it does not run there, and never will: it goes on here\n" +
+			"  hull migrate --resolve target left   it runs there: it is forgotten here"},
 		"away": {"", "the instance is not here any more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := movingEngine()
-			f.instances[4].Name, f.instances[4].State.Status = "left", handedOver
+			f.instances[4].Name = "left"
+			handOver(f, 4, "vm2:8476")
 			f.moving = someMove()
 			f.fail = map[string]error{"migrate": failure}
 			hull(t, f, "migrate", name, "--to", "vm2", "--plaintext").want(t, "", said+"; "+test.stderr+"\n", 1)
@@ -233,8 +235,8 @@ func TestASignalCancelsAMove(t *testing.T) {
 		"in time":   {syscall.SIGINT, cancelled("web"), instance.Running, "hull: instance \"web\": migrate: interrupted by SIGINT; the guest goes on here\n"},
 		"by SIGHUP": {syscall.SIGHUP, cancelled("web"), instance.Running, "hull: instance \"web\": migrate: interrupted by SIGHUP; the guest goes on here\n"},
 		"too late": {
-			syscall.SIGTERM, late, handedOver,
-			"hull: instance \"web\": migrate: handed over: nothing was heard; the machine was handed over, and the target has not said that it runs; " + resolveHint("web") + "\n",
+			syscall.SIGTERM, late, instance.HandedOver,
+			"hull: instance \"web\": migrate: handed over: nothing was heard; the machine was handed over to another host, which has not said that it runs; " + resolveHint("web") + "\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,12 +250,37 @@ func TestASignalCancelsAMove(t *testing.T) {
 
 func TestResolveIsShownWhereItIsNeeded(t *testing.T) {
 	f := movingEngine()
-	f.instances[0].State.Status = handedOver
-	f.instances[1].State.Status = receiving
+	handOver(f, 0, "vm2\x1b[2J:99")
+	f.instances[1].State.Status = instance.Receiving
 	hull(t, f, "inspect", "--format", "{{.State.Status}}", "web", "db").want(t, "handed-over\nreceiving\n",
-		"hull: instance \"web\" was handed over to another host, and it is not known whether it runs there; "+resolveHint("web")+"\n", 0)
+		"hull: instance \"web\" was handed over to vm2?[2J:99, and it is not known whether it runs there; "+resolveHint("web")+"\n", 0)
 	hull(t, f, "ps", "-a", "--format", "{{.Names}}: {{.Status}}", "-f", "x=y").want(t,
-		"web: Handed over\ndb: Receiving\nslow: Up 3 minutes (Stopping)\nloop: Restarting (1) 5 seconds ago\nnew: Created\ndone: Exited (3) 5 seconds ago\n: Unreadable\n", "", 0)
+		"web: Handed over to vm2?[2J:99\ndb: Receiving\nslow: Up 3 minutes (Stopping)\nloop: Restarting (1) 5 seconds ago\nnew: Created\ndone: Exited (3) 5 seconds ago\n: Unreadable\n", "", 0)
+}
+
+// handOver has an instance be one that was handed over.
+func handOver(f *fakeEngine, i int, peer string) {
+	st := &f.instances[i].State
+	st.Status, st.Migration = instance.HandedOver, &instance.Migration{Role: instance.Source, Peer: peer}
+}
+
+func TestStatusOfOneThatWasHandedOver(t *testing.T) {
+	for peer, want := range map[string]string{
+		"vm2.example.org:8476":   "vm2.example.org",
+		"vm2":                    "vm2",
+		"[2001:db8::1]:99":       "2001:db8::1",
+		"unix:/in.sock":          "unix:/in.sock",
+		"":                       "another host",
+		strings.Repeat("n", 200): strings.Repeat("n", maxPeer-1) + "…",
+	} {
+		s := &manager.Summary{State: instance.State{Status: instance.HandedOver, Migration: &instance.Migration{Peer: peer}}}
+		if got := statusText(s, time.Now()); got != "Handed over to "+want {
+			t.Errorf("%q: %q", peer, got)
+		}
+	}
+	if got := statusText(&manager.Summary{State: instance.State{Status: instance.HandedOver}}, time.Now()); got != "Handed over to another host" {
+		t.Error(got)
+	}
 }
 
 func TestMoveText(t *testing.T) {
@@ -322,7 +349,8 @@ func TestShortDuration(t *testing.T) {
 
 func TestMigrateCompletes(t *testing.T) {
 	f := movingEngine()
-	f.instances[4].Name, f.instances[4].State.Status = "left", handedOver
+	f.instances[4].Name = "left"
+	handOver(f, 4, "vm2:8476")
 	for want, args := range map[string][]string{
 		"web db":             {"migrate", ""},
 		"left":               {"migrate", "--resolve", "source", ""},

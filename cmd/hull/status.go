@@ -40,10 +40,10 @@ func statusText(s *manager.Summary, now time.Time) string {
 		return "Created"
 	case st.Status == instance.Exited:
 		return fmt.Sprintf("Exited (%d) %s", exitCode(st), ago(st.Finished, now))
-	case st.Status == receiving:
+	case st.Status == instance.Receiving:
 		return "Receiving"
-	case st.Status == handedOver:
-		return "Handed over"
+	case st.Status == instance.HandedOver:
+		return "Handed over to " + peerHost(st)
 	}
 	text := "Up " + units.HumanDuration(since(st.Started, now))
 	switch st.Status {
@@ -56,6 +56,18 @@ func statusText(s *manager.Summary, now time.Time) string {
 		text += " (no jail)"
 	}
 	return text
+}
+
+// maxPeer bounds another host in a column, in runes.
+const maxPeer = 24
+
+// peerHost is peerText without the port, as a column has place for it.
+func peerHost(st *instance.State) string {
+	text := peerText(st)
+	if a, err := manager.MoveAddress(text); err == nil && !a.IsUnix() {
+		text = a.Host
+	}
+	return cutRunes(text, maxPeer)
 }
 
 func exitCode(st *instance.State) int {
