@@ -163,6 +163,9 @@ func (o *ReceiveOptions) unpack(in *migrate.Incoming) (*instance.Description, *p
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, share := range machine.Shares { // a source that keeps to the rules has refused it
+		return nil, nil, fmt.Errorf("share %q: folders of this host are not for machines of another", share.Name)
+	}
 	before := machine.Name
 	d.KVM, d.SlowKVM, d.Unconfined = o.Options.KVM, o.Options.SlowKVM, o.Options.Unconfined
 	d.Snapshot = nil // what its disks lie over is with them
