@@ -150,17 +150,23 @@ func (s *supervisor) hasMoved(ctx context.Context, r *run, out moved) {
 		}
 		return
 	}
-	for _, a := range m.cancelled {
-		a.fail(wrongState("it was too late: the machine runs on %s", m.asked.Migrate.To))
-	}
-	r.gone = out.report
-	s.keep = m.asked.Migrate.Keep
-	s.Emit(events.Migrate, map[string]string{"to": m.asked.Migrate.To})
-	r.movers = append(r.movers, m.asked)
+	s.goes(r, m, out.report)
 	r.machine.Discard()
 }
 
-// abandonMove ends the move of a machine that has ended itself.
+// goes notes that another host has the machine.
+func (s *supervisor) goes(r *run, m *moving, report *Migrated) {
+	for _, a := range m.cancelled {
+		a.fail(wrongState("it was too late: the machine runs on %s", m.asked.Migrate.To))
+	}
+	r.gone = report
+	s.keep = m.asked.Migrate.Keep
+	s.Emit(events.Migrate, map[string]string{"to": m.asked.Migrate.To})
+	r.movers = append(r.movers, m.asked)
+}
+
+// abandonMove ends the move of a machine that has ended itself. The other host may have
+// said that it has it all the same.
 func (s *supervisor) abandonMove(r *run) {
 	m := r.moving
 	if m == nil {
@@ -172,7 +178,11 @@ func (s *supervisor) abandonMove(r *run) {
 		select {
 		case f := <-m.calls:
 			f() // it fails, or changes what is over anyway
-		case <-m.done:
+		case out := <-m.done:
+			if out.err == nil {
+				s.goes(r, m, out.report)
+				return
+			}
 			err := wrongState("it has ended before it was moved")
 			m.asked.fail(err)
 			for _, a := range m.cancelled {

@@ -43,6 +43,7 @@ type arriver struct {
 	calls   chan func()
 	over    chan struct{} // closed when nobody takes calls any more
 	entered bool
+	stops   []*asked // who wants it to end
 }
 
 // whileArriving are the requests that are done while the machine is not here yet.
@@ -64,7 +65,7 @@ func (s *supervisor) receive(ctx context.Context) (*run, error) {
 		case f := <-a.calls:
 			f()
 		case q := <-s.requests:
-			s.handleArriving(ctx, r, q, cancel)
+			s.handleArriving(ctx, r, a, q, cancel)
 		case <-stop:
 			stop = nil
 			cancel(errors.New("the host has stopped the supervisor"))
@@ -74,7 +75,7 @@ func (s *supervisor) receive(ctx context.Context) (*run, error) {
 			if err == nil {
 				err = errors.New("it did not arrive")
 			}
-			s.answer(&s.stoppers, nil)
+			s.answer(&a.stops, nil)
 			return nil, errors.Join(err, s.abandon(r))
 		}
 	}
@@ -88,11 +89,14 @@ func (s *supervisor) receive(ctx context.Context) (*run, error) {
 		s.Arrived()
 	}()
 	s.Emit(events.Migrate, map[string]string{"from": s.state.Migration.Peer})
+	for _, q := range a.stops { // too late for the arrival
+		s.handle(ctx, r, q)
+	}
 	return r, nil
 }
 
 // handleArriving answers what is asked of an instance that is not here yet.
-func (s *supervisor) handleArriving(ctx context.Context, r *run, a *asked, cancel context.CancelCauseFunc) {
+func (s *supervisor) handleArriving(ctx context.Context, r *run, comes *arriver, a *asked, cancel context.CancelCauseFunc) {
 	if !slices.Contains(whileArriving, a.Op) {
 		a.fail(wrongState("its machine arrives from %s, and is not here yet", s.state.Migration.Peer))
 		return
@@ -105,7 +109,7 @@ func (s *supervisor) handleArriving(ctx context.Context, r *run, a *asked, cance
 		defer stop()
 		s.inspect(ctx, r, a)
 	default:
-		a.await(&s.stoppers)
+		a.await(&comes.stops)
 		cancel(errors.New("it was stopped on the target before it had arrived"))
 	}
 }
