@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,11 +206,22 @@ type world struct {
 	log      safeBuffer
 	stop     chan struct{}
 	done     chan error
+	started  chan error
+	left     atomic.Int32
+	arrived  chan struct{}
 	mu       sync.Mutex
 	events   []string
 }
 
 func begin(t *testing.T, change func(*instance.Description), launcher *fakeLauncher) (*world, error) {
+	t.Helper()
+	w := beginWith(t, change, launcher, nil)
+	return w, <-w.started
+}
+
+// beginWith does not wait for the start. With an arrival the machine comes from another
+// host.
+func beginWith(t *testing.T, change func(*instance.Description), launcher *fakeLauncher, arrival *fakeArrival) *world {
 	t.Helper()
 	s, err := store.Open(t.TempDir())
 	if err != nil {
@@ -222,9 +234,6 @@ func begin(t *testing.T, change func(*instance.Description), launcher *fakeLaunc
 	if change != nil {
 		change(d)
 	}
-	if err := s.Create(d, nil); err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -234,12 +243,21 @@ func begin(t *testing.T, change func(*instance.Description), launcher *fakeLaunc
 		launcher = &fakeLauncher{}
 	}
 	launcher.started = make(chan *fakeMachine, 10)
-	w := &world{t: t, store: s, launcher: launcher, group: &fakeGroup{}, client: NewClient(path), stop: make(chan struct{}), done: make(chan error, 1)}
-	claim, err := s.Claim(testID)
+	w := &world{
+		t: t, store: s, launcher: launcher, group: &fakeGroup{}, client: NewClient(path),
+		stop: make(chan struct{}), done: make(chan error, 1), started: make(chan error, 1), arrived: make(chan struct{}),
+	}
+	var claim *os.File
+	var comes Arrival
+	if arrival != nil {
+		comes = arrival
+		claim, err = s.CreateReceiving(d, &instance.Migration{Session: someSession.String(), Role: instance.Target, Peer: "there", Since: time.Now().UTC()})
+	} else if err = s.Create(d, nil); err == nil {
+		claim, err = s.Claim(testID)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := make(chan error, 1)
 	go func() {
 		defer claim.Close()
 		w.done <- Run(context.Background(), Config{
@@ -251,11 +269,14 @@ func begin(t *testing.T, change func(*instance.Description), launcher *fakeLaunc
 				w.events = append(w.events, action)
 				w.mu.Unlock()
 			},
-			Started: func(err error) { started <- err },
+			Started: func(err error) { w.started <- err },
+			Arrival: comes,
+			Arrived: func() { close(w.arrived) },
+			Left:    func() { w.left.Add(1) },
 			Stop:    w.stop,
 		})
 	}()
-	return w, <-started
+	return w
 }
 
 func mustBegin(t *testing.T, change func(*instance.Description)) (*world, *fakeMachine) {
