@@ -131,6 +131,10 @@ func (o *ReceiveOptions) run(ctx context.Context, in *migrate.Incoming, door *tr
 		}
 	})
 	if !ran {
+		// One that is this host's, and failed as it was started, is nowhere else.
+		if st, e := s.State(d.ID); e == nil && st.Status != instance.Receiving {
+			return err
+		}
 		return errors.Join(err, s.Remove(d.ID))
 	}
 	if remove || d.AutoRemove {

@@ -76,7 +76,8 @@ func (s *supervisor) receive(ctx context.Context) (*run, error) {
 				err = errors.New("it did not arrive")
 			}
 			s.answer(&a.stops, nil)
-			return nil, errors.Join(err, s.abandon(r))
+			err = errors.Join(err, s.abandon(r))
+			return nil, errors.Join(err, s.failArrived(ctx, err))
 		}
 	}
 	close(a.over)
@@ -93,6 +94,24 @@ func (s *supervisor) receive(ctx context.Context) (*run, error) {
 		s.handle(ctx, r, q)
 	}
 	return r, nil
+}
+
+// failArrived writes down the end of a machine that is this host's, and failed as it was
+// started: the source has given it up, so that the instance has to stay.
+func (s *supervisor) failArrived(ctx context.Context, cause error) error {
+	if s.state.Status == instance.Receiving {
+		return nil
+	}
+	exit := instance.Exit{Code: instance.CodeInternalError, Reason: instance.InternalError, Detail: "it arrived, and failed as it was started: " + cause.Error()}
+	next := s.state
+	if err := next.End(exit, time.Now()); err != nil {
+		return err
+	}
+	if err := s.mustPut(ctx, next); err != nil {
+		return err
+	}
+	s.tellEnd(exit)
+	return nil
 }
 
 // handleArriving answers what is asked of an instance that is not here yet.

@@ -173,6 +173,25 @@ func TestAMachineThatDoesNotArrive(t *testing.T) {
 		}
 		m.mustTell(t, "enter false", "kill", "close")
 	})
+	t.Run("and is nowhere else", func(t *testing.T) {
+		w, m, a := expect(t, false)
+		boom := errors.New("KVM failed")
+		m.failing = map[string]error{"enter false": boom}
+		if err := errors.Join(a.Own(t.Context()), a.Enter(t.Context())); !errors.Is(err, boom) {
+			t.Errorf("entered: %v", err)
+		}
+		a.end <- boom
+		if got := soon(t, "the start", w.started); !errors.Is(got, boom) {
+			t.Errorf("started: %v", got)
+		}
+		if err := soon(t, "the supervisor's end", w.done); !errors.Is(err, boom) {
+			t.Errorf("the supervisor ended with %v", err)
+		}
+		st, err := w.store.State(testID)
+		if err != nil || st.Status != instance.Exited || st.Exit.Reason != instance.InternalError || st.NeverArrived() || st.Restarting {
+			t.Errorf("%+v, %v", st, err)
+		}
+	})
 	t.Run("for no reason", func(t *testing.T) {
 		w, _, a := expect(t, false)
 		a.end <- nil
