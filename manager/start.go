@@ -46,6 +46,10 @@ func (m *Manager) start(ctx context.Context, id string) error {
 	if started, err := m.awaitSupervisorsEnd(ctx, id); err != nil || started {
 		return err
 	}
+	// It may move on from here, which its state says then in place of how it came.
+	if err := m.noteArrival(st); err != nil {
+		return err
+	}
 	return m.spawn(ctx, id)
 }
 
