@@ -70,7 +70,6 @@ type happening struct {
 	link  Link  // of which it is; nil for those that are of none
 	err   error // why
 	fresh Link  // of Reconnected
-	round *Progress
 	held  *heldReport
 	note  func(*sender)
 }

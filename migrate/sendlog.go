@@ -58,23 +58,44 @@ func (p *sender) sendLog(ctx context.Context) error {
 // logWriter sends a log.
 type logWriter struct {
 	link   Link
+	held   []byte // to be sent, less than a message
 	sum    hash.Hash
-	length uint64
+	length uint64 // of what was sent
 }
+
+// logPart is how much of a log goes in a message, in bytes.
+const logPart = 256 << 10
 
 func (w *logWriter) part(b []byte) error {
 	for len(b) > 0 {
-		n := min(len(b), wire.MaxLogPart)
-		if err := w.link.Write(wire.Log{Offset: w.length, Data: b[:n]}); err != nil {
-			return err
-		}
-		w.sum.Write(b[:n])
-		w.length += uint64(n)
+		n := min(len(b), logPart-len(w.held))
+		w.held = append(w.held, b[:n]...)
 		b = b[n:]
+		if len(w.held) == logPart {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
+func (w *logWriter) flush() error {
+	if len(w.held) == 0 {
+		return nil
+	}
+	if err := w.link.Write(wire.Log{Offset: w.length, Data: w.held}); err != nil {
+		return err
+	}
+	w.sum.Write(w.held)
+	w.length += uint64(len(w.held))
+	w.held = nil // whoever has the message may keep it
+	return nil
+}
+
 func (w *logWriter) end() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
 	return w.link.Write(wire.LogEnd{Length: w.length, SHA256: [sha256.Size]byte(w.sum.Sum(nil))})
 }

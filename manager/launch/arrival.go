@@ -56,7 +56,6 @@ type moveTarget struct {
 	machine *machine
 	arriver supervisor.Arriver
 	earlier *os.File // the source's log, as far as it has come
-	since   time.Time
 }
 
 func (t *moveTarget) Judge(ctx context.Context, monitor []byte) (reasons []string, err error) {

@@ -90,7 +90,6 @@ type moveSource struct {
 type parcel struct {
 	Description *instance.Description `json:"description"`
 	Paused      bool                  `json:"paused"`
-	Restarts    int                   `json:"restarts"`
 }
 
 // Describe says what the machine is.
@@ -102,7 +101,7 @@ func (s *moveSource) Describe(ctx context.Context) (*wire.Describe, error) {
 	if reasons := staysHere(s.machine); len(reasons) > 0 {
 		return nil, &instance.Error{Kind: instance.KindWrongState, Err: errors.Join(reasons...)}
 	}
-	text, err := json.Marshal(parcel{Description: d, Paused: st.Status == instance.Paused, Restarts: st.Restarts})
+	text, err := json.Marshal(parcel{Description: d, Paused: st.Status == instance.Paused})
 	if err != nil {
 		return nil, err
 	}

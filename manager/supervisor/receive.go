@@ -82,7 +82,7 @@ func (s *supervisor) receive(ctx context.Context) (*run, error) {
 	}
 	close(a.over)
 	s.Started(nil) // before Arrived
-	go func() { // what is left is the log of the time before
+	go func() {    // what is left is the log of the time before
 		if err := <-done; err != nil {
 			s.say("%v", err)
 		}
