@@ -167,6 +167,13 @@ func TestAMoveThatIsCancelled(t *testing.T) {
 	}
 }
 
+// forgetful is a host that knows of no session.
+type forgetful struct{}
+
+func (forgetful) Answer(_ context.Context, s wire.Session) wire.Answer {
+	return wire.Answer{Session: s, Outcome: wire.OutcomeUnknown}
+}
+
 // A user ends the doubt when nobody answers.
 func TestADoubtThatAUserEnds(t *testing.T) {
 	for _, word := range []handoff.Event{handoff.ResolveSource, handoff.ResolveTarget} {
@@ -179,7 +186,7 @@ func TestADoubtThatAUserEnds(t *testing.T) {
 			defer cancel()
 			received := make(chan error, 1)
 			go func() {
-				in, err := Await(ctx, w, g, p, nil)
+				in, err := Await(ctx, w, forgetful{}, p, nil)
 				if err == nil {
 					err = in.Run(ctx, coming{g})
 				}
