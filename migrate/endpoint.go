@@ -15,6 +15,10 @@ import (
 // shows on the connection for control.
 const StallTime = 30 * time.Second
 
+// silence is how long a peer may say nothing, or leave what was sent unacknowledged,
+// until it is taken for gone: a host under load may not come to it for seconds.
+const silence = 15 * time.Second
+
 // Endpoint is where a target listens: the Dialer of most.
 type Endpoint struct {
 	Address transport.Address
@@ -26,11 +30,11 @@ func (e *Endpoint) Peer() string { return e.Address.String() }
 
 // Control connects.
 func (e *Endpoint) Control(ctx context.Context) (Link, error) {
-	c, err := transport.Dial(ctx, e.Address, e.TLS, transport.Options{})
+	c, err := transport.Dial(ctx, e.Address, e.TLS, transport.Options{Lost: silence})
 	if err != nil {
 		return nil, err
 	}
-	return transport.NewControl(c, transport.ControlOptions{}), nil
+	return transport.NewControl(c, transport.ControlOptions{Silence: silence}), nil
 }
 
 // Channel connects.
@@ -86,7 +90,7 @@ func (d Doorway) Next(ctx context.Context) (*Opening, error) {
 		}
 		opening := &Opening{First: o.First, Peer: o.Peer().String()}
 		if _, memory := o.First.(wire.Channel); !memory {
-			opening.Link = transport.NewControl(o.Conn, transport.ControlOptions{})
+			opening.Link = transport.NewControl(o.Conn, transport.ControlOptions{Silence: silence})
 			return opening, nil
 		}
 		if opening.Channel, err = newChannel(o.Conn); err == nil {

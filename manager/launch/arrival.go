@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hullvm/hull/disk"
 	"github.com/hullvm/hull/manager/logs"
 	"github.com/hullvm/hull/manager/store"
 	"github.com/hullvm/hull/manager/supervisor"
@@ -63,7 +64,27 @@ func (t *moveTarget) Judge(ctx context.Context, monitor []byte) (reasons []strin
 		reasons, err = c.JudgeMove(ctx, monitor)
 		return err
 	})
-	return reasons, err
+	return append(reasons, t.otherDisks()...), err
+}
+
+// otherDisks says which disks here cannot be those that the machine had.
+func (t *moveTarget) otherDisks() (reasons []string) {
+	for i := range t.machine.description.Disks {
+		d := &t.machine.description.Disks[i]
+		for _, was := range t.incoming.Describe.Disks {
+			if was.Name != d.Name {
+				continue
+			}
+			layers, err := disk.Layers(d.Path, string(d.Format), d.Backing)
+			switch {
+			case err != nil:
+				reasons = append(reasons, fmt.Sprintf("disk %q: %v", d.Name, err))
+			case uint64(layers[0].Size) != was.Size:
+				reasons = append(reasons, fmt.Sprintf("disk %q: %q is of %d bytes, and the machine's of %d", d.Name, d.Path, layers[0].Size, was.Size))
+			}
+		}
+	}
+	return reasons
 }
 
 func (t *moveTarget) Begin(ctx context.Context, conns []*os.File) error {
