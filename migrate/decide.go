@@ -86,7 +86,8 @@ func (p *sender) decide(ctx context.Context) (*Report, error) {
 func (p *sender) drain(work <-chan struct{}) {
 	for {
 		select {
-		case <-p.happened:
+		case h := <-p.happened:
+			h.discard()
 		case <-work:
 			return
 		}

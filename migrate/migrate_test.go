@@ -131,7 +131,9 @@ func TestThingsThatFail(t *testing.T) {
 			if !strings.HasPrefix(what, "write") && !strings.Contains(err.Error(), "no luck with "+what) {
 				t.Errorf("error is %v", err)
 			}
+			g.mu.Lock()
 			delete(g.failing, what)
+			g.mu.Unlock()
 			if _, err := sendAgain(w, g, quick); err != nil || g.here || !g.there {
 				t.Errorf("the next move: %v; here %v, there %v", err, g.here, g.there)
 			}
@@ -202,8 +204,9 @@ func TestADoubtThatAUserEnds(t *testing.T) {
 				<-received // the target is gone, and nobody answers there
 				g.resolved <- word
 			}()
-			p.Connect, p.Answer = time.Minute, 10*time.Millisecond
-			report, err := send(w, g, p)
+			ours := p
+			ours.Answer = 10 * time.Millisecond
+			report, err := send(w, g, ours)
 			if word == handoff.ResolveTarget {
 				if err != nil || !report.Unheard || g.here {
 					t.Errorf("%+v, %v; here %v", report, err, g.here)

@@ -74,6 +74,13 @@ type happening struct {
 	note  func(*sender)
 }
 
+// discard lets go of what nobody wants to know any more.
+func (h *happening) discard() {
+	if h.fresh != nil {
+		_ = h.fresh.Close()
+	}
+}
+
 // tell has the goroutine of Send know.
 func (p *sender) tell(h happening) bool {
 	select {

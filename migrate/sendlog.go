@@ -37,6 +37,7 @@ func (p *sender) sendLog(ctx context.Context) error {
 			done = nil
 		case h := <-p.happened:
 			if h.link != p.link {
+				h.discard()
 				continue
 			}
 			if h.note != nil {

@@ -98,7 +98,7 @@ func everything() agent.Renewal {
 
 var everythingDone = []string{
 	"seed " + secret, "time 1234567890123456789", "hostname clone", "machine-id " + id,
-	"network eth0{02:00:00:00:00:0a dhcp  []}", "network eth1{02:00:00:00:00:0b 10.0.0.2/24 10.0.0.1 [10.0.0.3]}", "thaw",
+	"network eth0{02:00:00:00:00:0a  dhcp  []}", "network eth1{02:00:00:00:00:0b  10.0.0.2/24 10.0.0.1 [10.0.0.3]}", "thaw",
 }
 
 func TestAllPartsAreDoneInOrder(t *testing.T) {
