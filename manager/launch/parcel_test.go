@@ -114,6 +114,7 @@ func TestAHostileParcelIsRefused(t *testing.T) {
 		"no machine file":       {changed(func(d *instance.Description) { d.Machine = "[[[" }), memory, supervisor.Receive{}, "its machine"},
 		"less memory":           {good, memory - 1, supervisor.Receive{}, "bytes of memory"},
 		"more memory":           {good, 1 << 60, supervisor.Receive{}, "bytes of memory"},
+		"a great balloon":       {changed(func(d *instance.Description) { d.Balloon = 1 << 60 }), memory, supervisor.Receive{}, "balloon"},
 		"a disk that is not":    {good, memory, supervisor.Receive{Disks: map[string]string{"data": "/d"}}, `disk "data"`},
 		"a disk of no path":     {good, memory, supervisor.Receive{Disks: map[string]string{"root": ""}}, "path"},
 	} {

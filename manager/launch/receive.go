@@ -180,6 +180,12 @@ func (o *ReceiveOptions) unpack(in *migrate.Incoming) (*instance.Description, *p
 		return nil, nil, err
 	}
 	d.Machine = string(configs.Render(machine))
+	// What a list shows is what the machine is, whatever the source says.
+	d.Kernel, d.Command = machine.Boot.Kernel, machine.Init.Exec
+	d.VCPUs, d.Memory, d.HasBalloon = machine.CPU.Count, uint64(machine.Memory.Size), machine.Balloon.Enabled
+	if d.Balloon > d.Memory {
+		return nil, nil, fmt.Errorf("a balloon of %d bytes, and %d of memory", d.Balloon, d.Memory)
+	}
 	if uint64(machine.Memory.Size) != in.Describe.MemorySize {
 		return nil, nil, fmt.Errorf("its machine file says %d bytes of memory, and its description %d", machine.Memory.Size, in.Describe.MemorySize)
 	}
