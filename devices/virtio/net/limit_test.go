@@ -1,7 +1,6 @@
 package net
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -66,12 +65,6 @@ func (l *fakeLimiter) allow(n int) {
 	l.allowed = n
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-func (l *fakeLimiter) taken() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return fmt.Sprint(l.ops, l.bytes)
 }
 
 func (l *fakeLimiter) eventually(t *testing.T, what string, holds func() bool) {
