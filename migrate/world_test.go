@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ type end struct {
 	in, out  chan wire.Message
 	closed   chan struct{} // of both ends
 	once     *sync.Once
+	gaveUp   *atomic.Pointer[transport.PeerError] // why the other end did; nil where it did not
+	giveUp   *atomic.Pointer[transport.PeerError] // for this one
 }
 
 func (e *end) Read(ctx context.Context) (wire.Message, error) {
@@ -86,8 +89,14 @@ func (e *end) Write(m wire.Message) error {
 		_ = e.Close()
 		return io.ErrClosedPipe
 	}
+	if m, ok := m.(wire.Error); ok {
+		e.giveUp.Store(&transport.PeerError{Phase: m.Phase, Text: m.Text})
+	}
 	select {
 	case <-e.closed:
+		if why := e.gaveUp.Load(); why != nil {
+			return why // as transport.Control has it
+		}
 		return io.ErrClosedPipe
 	default:
 		e.out <- m
@@ -119,8 +128,12 @@ func (w *world) Peer() string { return "the other host" }
 
 func (w *world) Control(ctx context.Context) (Link, error) {
 	// Room for all that a side says in a move: nobody waits for a reader here.
-	a := &end{w: w, toTarget: true, in: make(chan wire.Message, 1000), out: make(chan wire.Message, 1000), closed: make(chan struct{}), once: new(sync.Once)}
-	b := &end{w: w, in: a.out, out: a.in, closed: a.closed, once: a.once}
+	a := &end{
+		w: w, toTarget: true, in: make(chan wire.Message, 1000), out: make(chan wire.Message, 1000),
+		closed: make(chan struct{}), once: new(sync.Once),
+		gaveUp: new(atomic.Pointer[transport.PeerError]), giveUp: new(atomic.Pointer[transport.PeerError]),
+	}
+	b := &end{w: w, in: a.out, out: a.in, closed: a.closed, once: a.once, gaveUp: a.giveUp, giveUp: a.gaveUp}
 	go func() {
 		m, err := b.Read(context.Background())
 		if err != nil {
