@@ -3,8 +3,6 @@ package manager
 import (
 	"context"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/hullvm/hull/manager/instance"
 	"github.com/hullvm/hull/manager/supervisor"
@@ -125,37 +123,4 @@ func (m *Manager) resolveMove(ctx context.Context, id string, side Side) error {
 	}
 	st.Migration = nil
 	return m.store.PutState(id, st)
-}
-
-// movePause is how often a supervisor is asked how far a move is.
-const movePause = 250 * time.Millisecond
-
-// followMove tells progress, which may be nil, how far a move is, until done is called;
-// never afterwards.
-func (m *Manager) followMove(ctx context.Context, id string, progress func(MigrationProgress)) (done func()) {
-	if progress == nil {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var asking sync.WaitGroup
-	asking.Go(func() {
-		tick := time.NewTicker(movePause)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
-			// One that does not answer now may do so the next time.
-			reply, err := m.live(ctx, id, supervisor.Request{Op: supervisor.OpInspect})
-			if err == nil && reply.Monitor != nil && reply.Monitor.Moving != nil && ctx.Err() == nil {
-				progress(MigrationProgress(*reply.Monitor.Moving))
-			}
-		}
-	})
-	return func() {
-		cancel()
-		asking.Wait()
-	}
 }

@@ -41,17 +41,14 @@ func (p *sender) do(ctx context.Context, a handoff.SourceAction) {
 
 // notices are what users are told, by what happened.
 var notices = map[handoff.Notice]string{
-	handoff.NoticeSilent:        "it was handed over to %s, and nothing is heard from there; it is asked on",
-	handoff.NoticeUnknown:       "it was handed over to %s, which knows nothing of it; it is asked on",
-	handoff.NoticeTakenBack:     "%s does not have it, and it goes on here",
-	handoff.NoticeMoved:         "it runs on %s",
-	handoff.NoticeMachineLost:   "what was held of it is gone; %s may have it",
-	handoff.NoticeUnwritten:     "what becomes of its move to %s cannot be written down; it is tried again",
-	handoff.NoticeUnresolved:    "what was said of its move to %s could not be written down, and does not count",
-	handoff.NoticeAsking:        "%s is connected and being asked: wait for its answer",
-	handoff.NoticeHandedOver:    "",
-	handoff.NoticeKept:          "",
-	handoff.NoticeNotHandedOver: "",
+	handoff.NoticeSilent:      "it was handed over to %s, and nothing is heard from there; it is asked on",
+	handoff.NoticeUnknown:     "it was handed over to %s, which knows nothing of it; it is asked on",
+	handoff.NoticeTakenBack:   "%s does not have it, and it goes on here",
+	handoff.NoticeMoved:       "it runs on %s",
+	handoff.NoticeMachineLost: "what was held of it is gone; %s may have it",
+	handoff.NoticeUnwritten:   "what becomes of its move to %s cannot be written down; it is tried again",
+	handoff.NoticeUnresolved:  "what was said of its move to %s could not be written down, and does not count",
+	handoff.NoticeAsking:      "%s is connected and being asked: wait for its answer",
 }
 
 func (p *sender) notice(n handoff.Notice) {

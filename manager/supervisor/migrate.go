@@ -139,7 +139,7 @@ func (s *supervisor) resolve(r *run, a *asked) error {
 }
 
 // hasMoved deals with the end of a move.
-func (s *supervisor) hasMoved(ctx context.Context, r *run, out moved) {
+func (s *supervisor) hasMoved(r *run, out moved) {
 	m := r.moving
 	r.moving = nil
 	m.cancel(nil)

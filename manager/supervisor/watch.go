@@ -25,7 +25,7 @@ func (s *supervisor) watch(ctx context.Context, r *run) (*run, error) {
 		case f := <-r.moving.called():
 			f()
 		case out := <-r.moving.over():
-			s.hasMoved(ctx, r, out)
+			s.hasMoved(r, out)
 		case <-r.impatient:
 			r.impatient = nil
 			s.kill(r, "the guest did not end in time when it was told to stop")

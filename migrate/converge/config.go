@@ -18,9 +18,6 @@ const (
 	patience = 2
 	// maxStuck is how many steps that can not be made end the move.
 	maxStuck = 4
-	// maxTries is how often a guest that was held goes on because more was left than
-	// had been expected.
-	maxTries = 3
 	// maxHopeless is how many rounds in a row the hand-over alone may take longer than
 	// is allowed.
 	maxHopeless = 3

@@ -17,7 +17,6 @@ type Policy struct {
 	worse    int // rounds that were no better than the one before, since a step
 	stuck    int // steps of the throttle that were due and could not be made
 	hopeless int // rounds in a row for which the hand-over alone was too long
-	tries    int // times that the guest was held and went on
 }
 
 // New returns the policy of a move that begins.
@@ -46,21 +45,6 @@ func (p *Policy) Decide(r Round) Decision {
 	if reason := p.hopelessness(); reason != "" {
 		return p.giveUp(reason)
 	}
-	return p.decision(GoOn)
-}
-
-// Held says what is to be done when the guest is held after Switch, and left bytes of
-// memory are really to be sent: it may have written a lot in the last moment. GoOn lets
-// it run again.
-func (p *Policy) Held(left uint64) Decision {
-	p.last.Left = left
-	if expected, known := p.expect(left); known && expected <= 2*p.config.Downtime {
-		return p.decision(Switch)
-	}
-	if p.tries == maxTries {
-		return p.giveUp(p.surprised())
-	}
-	p.tries++
 	return p.decision(GoOn)
 }
 

@@ -41,12 +41,6 @@ func (p *Policy) why() string {
 	return s
 }
 
-// surprised is why a guest that was held time and again stays.
-func (p *Policy) surprised() string {
-	return fmt.Sprintf("it was held %d times, and each time more was left than twice the %s that are allowed take; now it would be %s: %s",
-		maxTries+1, shown(p.config.Downtime), shown(p.Expected()), "allow more with --downtime")
-}
-
 func size(n uint64) string { return units.HumanSize(float64(n)) }
 
 func shown(d time.Duration) string {

@@ -76,9 +76,7 @@ func (w *world) move(t *testing.T, c Config) (d Decision, rounds int, down time.
 		w.throttle = float64(d.Throttle) / 100
 		if d.Verdict == Switch {
 			left = math.Min(left+w.run(0.001), w.set) // until it is held
-			if d = p.Held(uint64(left)); d.Verdict == Switch {
-				return d, rounds, w.downtime(left)
-			}
+			return d, rounds, w.downtime(left)
 		}
 		if d.Verdict == GiveUp {
 			return d, rounds, 0
