@@ -62,6 +62,39 @@ func TestAMachineMoves(t *testing.T) {
 	}
 }
 
+// A connection for memory of another session, one that is there already, and one of a
+// number that there is not are closed, and so is one that wants another machine here.
+func TestConnectionsOfOthersAreNotTaken(t *testing.T) {
+	devicestest.CheckGoroutines(t)
+	w, g := newWorld(t), newGuest(t)
+	errs := w.receives(g, quick)
+	strangers := make(chan memory, 10)
+	w.before = func(s wire.Session, number uint8) {
+		if number != 1 {
+			return
+		}
+		for _, m := range []wire.Channel{{Session: wire.NewSession()}, {Session: s, Number: 7}, {Session: s, Number: 0}} {
+			c := newConnection()
+			strangers <- c
+			w.openings <- &Opening{First: m, Channel: c}
+		}
+		_, err := Send(t.Context(), w, leaving{newGuest(t)}, Options{Channels: 1, Patience: quick})
+		if err == nil || !strings.Contains(err.Error(), "another machine is arriving") {
+			t.Errorf("a second machine: %v", err)
+		}
+	}
+	if _, err := send(w, g, quick); err != nil || g.here || !g.there {
+		t.Errorf("%v; here %v, there %v", err, g.here, g.there)
+	}
+	close(strangers)
+	for c := range strangers {
+		<-c.closed
+	}
+	if e := errs(); len(e) > 0 {
+		t.Errorf("the target: %v", e)
+	}
+}
+
 // faults are messages that are lost with their connection, or are the last on it.
 var faults = []wire.Type{
 	wire.TypeHello, wire.TypeDescribe, wire.TypeAccept, wire.TypePaused, wire.TypeState, wire.TypeFinal,

@@ -22,6 +22,8 @@ type world struct {
 
 	mu     sync.Mutex
 	meddle func(m wire.Message, toTarget bool) fate // nil for nothing
+
+	before func(s wire.Session, number uint8) // a connection for memory is made; nil for nothing
 }
 
 // fate is what becomes of a message.
@@ -153,13 +155,25 @@ func (w *world) offer(o *Opening, closed <-chan struct{}) {
 }
 
 // memory is a connection for it, over which nothing goes.
-type memory struct{ closed chan struct{} }
+type memory struct {
+	closed chan struct{}
+	once   *sync.Once
+}
+
+func newConnection() memory { return memory{make(chan struct{}), new(sync.Once)} }
 
 func (m memory) File() *os.File { return nil }
-func (m memory) Close() error   { return nil }
+
+func (m memory) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return nil
+}
 
 func (w *world) Channel(_ context.Context, s wire.Session, number uint8) (Channel, error) {
-	c := memory{make(chan struct{})}
+	c := newConnection()
+	if w.before != nil {
+		w.before(s, number)
+	}
 	go w.offer(&Opening{First: wire.Channel{Session: s, Number: number}, Channel: c}, w.t.Context().Done())
 	return c, nil
 }

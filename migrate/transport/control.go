@@ -129,13 +129,6 @@ func (c *Control) Write(m wire.Message) error {
 	return asPeer.explain(err)
 }
 
-// Fail tells the other side, where that is still possible, in which phase and why this one
-// gives up, and closes.
-func (c *Control) Fail(phase string, reason error) error {
-	said := c.conn.Wire.WriteMessage(wire.Error{Phase: phase, Text: reason.Error()})
-	return errors.Join(said, c.Close())
-}
-
 // Close ends the connection once the other side has had what was sent, or Linger is over.
 func (c *Control) Close() error {
 	c.close.Do(func() {

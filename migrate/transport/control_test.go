@@ -251,7 +251,9 @@ func TestReasonsArrive(t *testing.T) {
 				}
 			}
 			failed := make(chan error, 1)
-			go func() { failed <- b.Fail("copying", errors.New("no room\nat all")) }()
+			go func() {
+				failed <- errors.Join(b.Write(wire.Error{Phase: "copying", Text: "no room\nat all"}), b.Close())
+			}()
 			var peer *PeerError
 			if _, err := a.Read(soon(t)); !errors.As(err, &peer) || *peer != (PeerError{"copying", "no room; at all"}) {
 				t.Errorf("%v", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -250,49 +249,4 @@ func readFirst(ctx context.Context, c *Conn) (wire.Message, error) {
 		return nil, context.Cause(ctx)
 	}
 	return m, nil
-}
-
-// Gather accepts the connections for memory of a session until there are n, in the order of
-// their numbers. Another session's, one with a number that is there already or out of
-// range, and what is for something else are closed; but other, where it is not nil,
-// takes connections that are for something else. Where the context ends first the error
-// says which are missing, and all are closed.
-func (l *Listener) Gather(ctx context.Context, session wire.Session, n int, other func(*Opening)) ([]*Conn, error) {
-	conns := make([]*Conn, n)
-	for have := 0; have < n; {
-		o, err := l.Accept(ctx)
-		if err != nil {
-			var missing []string
-			for i, c := range conns {
-				if c == nil {
-					missing = append(missing, fmt.Sprint(i))
-					continue
-				}
-				c.Close() // the error is known
-			}
-			return nil, fmt.Errorf("connections for memory: %s of %d did not come: %w", strings.Join(missing, ", "), n, err)
-		}
-		channel, ok := o.First.(wire.Channel)
-		switch {
-		case !ok && other != nil:
-			other(o)
-			continue
-		case !ok:
-			err = fmt.Errorf("%v while connections for memory are awaited", o.First.Type())
-		case channel.Session != session:
-			err = errors.New("a connection for memory of another session")
-		case int(channel.Number) >= n:
-			err = fmt.Errorf("connection %d for memory of %d", channel.Number, n)
-		case conns[channel.Number] != nil:
-			err = fmt.Errorf("connection %d for memory is there already", channel.Number)
-		}
-		if err != nil {
-			o.Close() // it has no place here
-			l.options.Dropped(o.Peer(), err)
-			continue
-		}
-		conns[channel.Number] = o.Conn
-		have++
-	}
-	return conns, nil
 }
